@@ -1,0 +1,1 @@
+//! TOML to parameters to components, with errors that name file, line and path.

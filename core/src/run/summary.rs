@@ -1,0 +1,121 @@
+//! `summary.json`: what a run found, without times, byte-identical from run to run.
+
+use crate::question::Reasons;
+use crate::record::Summary;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole summary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Format: `situs-summary-1`.
+    pub format: String,
+    /// Suite or config name.
+    pub suite: String,
+    /// Data set name.
+    pub dataset: String,
+    /// Family name and version.
+    pub family: String,
+    /// Run seed.
+    pub seed: u64,
+    /// From cases to questions.
+    pub plan: PlanCounts,
+    /// One per arm, in config order.
+    pub arms: Vec<ArmSummary>,
+    /// Paired differences between arms on the same questions.
+    pub comparisons: Vec<Comparison>,
+    /// Composite figures declared in the config: name, arm, value.
+    #[serde(default)]
+    pub composites: Vec<(String, String, Option<f64>)>,
+}
+
+/// The funnel from cases to questions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanCounts {
+    /// Cases of the data set.
+    pub cases: usize,
+    /// Cases that could be read.
+    pub usable: usize,
+    /// Cases with at least one question.
+    pub asked: usize,
+    /// Questions in the pool.
+    pub pool: u64,
+    /// Pool per modality.
+    pub pool_by_modality: BTreeMap<String, u64>,
+    /// Cases asked per modality, to print the pool per scan.
+    pub asked_by_modality: BTreeMap<String, u64>,
+    /// Questions selected.
+    pub selected: u64,
+    /// Questions dropped because they could not be drawn, by reason.
+    pub dropped: Reasons,
+    /// Why pairs and cells were left out of the pool, by reason.
+    pub left_out: Reasons,
+    /// Damaged cases: name and fault.
+    pub damaged: BTreeMap<String, String>,
+}
+
+/// One table cell: never a number alone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Records.
+    pub n: usize,
+    /// Clusters (patients, else volumes).
+    pub clusters: usize,
+    /// Records per answer state (`answered`, `unparsed`, ...; states with none are left out).
+    pub states: BTreeMap<String, usize>,
+    /// Records from which an answer was read, as a share of all that did not fail.
+    pub parse_rate: Option<f64>,
+    /// Mean chance level.
+    pub chance: Option<f64>,
+    /// Figures by metric name.
+    pub figures: BTreeMap<String, Summary>,
+}
+
+/// A marginal table over one facet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FacetTable {
+    /// Facet.
+    pub facet: String,
+    /// Levels in order, each with its cell.
+    pub rows: Vec<(String, Cell)>,
+}
+
+/// One arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmSummary {
+    /// Name.
+    pub name: String,
+    /// Model.
+    pub model: String,
+    /// Sampler.
+    pub sampler: String,
+    /// Marks for the reader, e.g. `reads answers`.
+    pub stamps: Vec<String>,
+    /// All records.
+    pub overall: Cell,
+    /// The questions that only sight can answer: marks without names.
+    pub mark_only: Option<Cell>,
+    /// Marginal tables.
+    pub facets: Vec<FacetTable>,
+}
+
+/// A paired difference of two arms on the same questions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Metric.
+    pub metric: String,
+    /// First arm.
+    pub a: String,
+    /// Second arm.
+    pub b: String,
+    /// Mean of a - b.
+    pub difference: f64,
+    /// Clustered 95 % interval.
+    pub interval: Option<[f64; 2]>,
+    /// Questions both answered.
+    pub n: usize,
+    /// Clusters among them.
+    pub clusters: usize,
+    /// Two-sided p of the sign-flip test by cluster, adjusted by Holm over all comparisons of the run.
+    pub p_holm: Option<f64>,
+}

@@ -1,0 +1,61 @@
+//! Samplers: from logits to a token.
+
+use crate::fault::Fault;
+use crate::model_backend::{Logits, ModelBackend};
+use crate::registry::BuildContext;
+use crate::reply::Sampling;
+
+/// One sequence at one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// Row of the logits that belongs to it.
+    pub index: usize,
+    /// Step, 0 for the first token.
+    pub step: u32,
+    /// Random bits: a function of run seed, question, trial and step.
+    pub draw: u64,
+    /// Tokens so far, without the prompt.
+    pub history: &'a [u32],
+}
+
+/// A chosen token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pick {
+    /// Token id, below the vocabulary.
+    pub token: u32,
+    /// Anything worth keeping in the record (a flip ledger entry).
+    pub note: Option<serde_json::Value>,
+}
+
+/// A decoding rule.
+pub trait Sampler: Send {
+    /// Once per run and model: tables and the like.
+    ///
+    /// # Errors
+    /// When the model lacks what the rule needs.
+    fn prepare(&mut self, _model: &dyn ModelBackend) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// The same rule as server parameters; `None` when no server parameter expresses it.
+    fn remote(&self) -> Option<Sampling>;
+
+    /// Most new tokens per reply.
+    fn max_tokens(&self) -> u32;
+
+    /// Chooses a token for each row, in order. The caller clears `out`; exactly `rows.len()` picks are pushed.
+    ///
+    /// # Errors
+    /// A row without a finite logit, or parameters that cannot be applied.
+    fn pick(&mut self, logits: &Logits<'_>, rows: &[Row<'_>], out: &mut Vec<Pick>) -> Result<(), Fault>;
+}
+
+/// Parameters of a sampler.
+#[typetag::serde(tag = "use")]
+pub trait SamplerSpec: Send + Sync + std::fmt::Debug {
+    /// Builds the sampler.
+    ///
+    /// # Errors
+    /// Config faults name the parameter in `Fault::at`.
+    fn build(&self, cx: &BuildContext) -> Result<Box<dyn Sampler>, Fault>;
+}

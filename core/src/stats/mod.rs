@@ -1,0 +1,1 @@
+//! Estimates, intervals, paired comparison, bootstrap, multiplicity: numbers in, numbers out.

@@ -1,0 +1,59 @@
+//! Volumes: reading NIfTI, canonical RAS+ voxels, structures and their measurements, resampling, windowing.
+
+mod segmentation;
+
+pub use segmentation::{Mask, Segmentation};
+
+use crate::space::Affine;
+use crate::structure::{Grid, Warning};
+
+/// A volume in canonical RAS+.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume {
+    /// Shape (x, y, z) and affine.
+    pub grid: Grid,
+    /// Scaled values, x fastest: voxel (i, j, k) is at `i + nx * (j + ny * k)`.
+    pub voxels: Vec<f32>,
+    /// Label names from the file's own table, if it carries one (ascending label).
+    pub names: std::collections::BTreeMap<u32, String>,
+    /// Remarks of the reader.
+    pub warnings: Vec<Warning>,
+}
+
+impl Volume {
+    /// A volume made in memory.
+    pub fn new(shape: [usize; 3], affine: Affine, voxels: Vec<f32>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), voxels.len());
+        Self { grid: Grid { shape, affine }, voxels, names: Default::default(), warnings: Vec::new() }
+    }
+
+    /// Value of a voxel, or `None` outside.
+    pub fn get(&self, [i, j, k]: [usize; 3]) -> Option<f32> {
+        let [nx, ny, nz] = self.grid.shape;
+        (i < nx && j < ny && k < nz).then(|| self.voxels[i + nx * (j + ny * k)])
+    }
+}
+
+/// Integer labels in the smallest type that holds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Labels {
+    /// Up to 255.
+    U8(Vec<u8>),
+    /// Up to 65,535.
+    U16(Vec<u16>),
+    /// Anything else.
+    U32(Vec<u32>),
+}
+
+/// A label map or mask in canonical RAS+.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelVolume {
+    /// Shape (x, y, z) and affine.
+    pub grid: Grid,
+    /// Labels, x fastest.
+    pub labels: Labels,
+    /// Label names from the file's own table, if it carries one.
+    pub names: std::collections::BTreeMap<u32, String>,
+    /// Remarks of the reader.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,3 @@
+//! Models, servers, programs and baselines. One component a file; a file put here is found by itself.
+
+automod::dir!(pub "src/backends");

@@ -1,0 +1,3 @@
+//! Sources of cases. One component a file; a file put here is found by itself.
+
+automod::dir!(pub "src/datasets");

@@ -1,0 +1,9 @@
+//! The built-in components of Situs. Each is one file in the folder of its kind and registers itself; link this crate
+//! with `use situs_plugins as _;` and [`situs_core::registry::Registry::builtin`] finds them all.
+
+pub mod backends;
+pub mod datasets;
+pub mod families;
+pub mod metrics;
+pub mod renderers;
+pub mod samplers;

@@ -1,0 +1,3 @@
+//! From answers to scores. One component a file; a file put here is found by itself.
+
+automod::dir!(pub "src/metrics");

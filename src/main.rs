@@ -1,0 +1,12 @@
+//! The `situs` command.
+
+// Built-in components register themselves; without this line they would not be linked in.
+use situs_plugins as _;
+
+fn main() {
+    if let Ok(registry) = situs_core::registry::Registry::builtin() {
+        for component in registry.components() {
+            println!("{} {} {:?}", component.kind(), component.name(), component.fields());
+        }
+    }
+}
