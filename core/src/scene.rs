@@ -114,7 +114,4 @@ pub struct Scene {
     /// Structures whose centres no letter plate may cover (targets, marked or not).
     #[serde(default)]
     pub keep_clear: Vec<String>,
-    /// Show the volume mirrored along the patient's left-right axis (counter-prior control).
-    #[serde(default)]
-    pub mirrored: bool,
 }
