@@ -1,6 +1,6 @@
 //! Writing results to stdout.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use situs_core::fault::Fault;
 use std::io::{ErrorKind, Write as _};
@@ -32,7 +32,8 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Fault> {
 /// A plain table: a header, a rule, no frames; the named columns are right-aligned. On a terminal, long cells wrap.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, right_aligned: &[usize]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let style = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().map(|name| name.to_string()).collect::<Vec<_>>());
     for row in rows {
         table.add_row(row);
