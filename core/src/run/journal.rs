@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Longest line that is read, in bytes; a reply is text, and 64 MiB of it is a defect.
-pub const MAX_LINE_BYTES: usize = 64 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 /// Lines written between two flushes to disk, at most.
 const GROUP: usize = 64;
 
