@@ -16,7 +16,7 @@ pub(super) fn two_sided_z(level: f64) -> Option<f64> {
 
 /// The same under Student's t with `freedom` degrees of freedom.
 pub(super) fn two_sided_t(level: f64, freedom: f64) -> Option<f64> {
-    if !super::is_level(level) || !(freedom.is_finite() && freedom >= 1.0) {
+    if !super::is_level(level) || !is_freedom(freedom) {
         return None;
     }
     let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
@@ -30,8 +30,12 @@ pub(super) fn normal_tails(deviate: f64) -> f64 {
 
 /// Two-sided p value of a Student t deviate.
 pub(super) fn student_tails(deviate: f64, freedom: f64) -> Option<f64> {
-    if !deviate.is_finite() || !(freedom.is_finite() && freedom >= 1.0) {
+    if !deviate.is_finite() || !is_freedom(freedom) {
         return None;
     }
     Some(2.0 * StudentsT::new(0.0, 1.0, freedom).ok()?.cdf(-deviate.abs()))
+}
+
+fn is_freedom(freedom: f64) -> bool {
+    freedom.is_finite() && freedom >= 1.0
 }
