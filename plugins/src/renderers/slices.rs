@@ -1,1 +1,3 @@
-//! Stub.
+//! Slices and stacks as pictures.
+
+pub mod letters;
