@@ -24,20 +24,18 @@ const RECENT_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct MediaStore {
     folder: PathBuf,
-    pictures: Mutex<HashMap<String, Arc<OnceLock<Result<ImageRef, Fault>>>>>,
+    pictures: Mutex<HashMap<String, Slot>>,
     recent: Mutex<Recent>,
     passing: AtomicU64,
 }
 
+/// One picture: encoded by the first who asks, waited for by the others.
+type Slot = Arc<OnceLock<Result<ImageRef, Fault>>>;
+
 impl MediaStore {
     /// A store in `folder`, which is made when the first file is written.
     pub fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            pictures: Mutex::default(),
-            recent: Mutex::default(),
-            passing: AtomicU64::new(0),
-        }
+        Self { folder, pictures: Mutex::default(), recent: Mutex::default(), passing: AtomicU64::new(0) }
     }
 
     /// Stores a picture and names it. The same pixels give the same name and the same PNG bytes.
@@ -283,7 +281,11 @@ mod tests {
         });
         assert!(names.iter().all(|name| *name == names[0]));
         assert_eq!(png_files(&folder.path().join("media")), 1);
-        assert_eq!(std::fs::read_dir(folder.path().join("media")).unwrap().count(), 1, "nothing half-written");
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("media")).unwrap().count(),
+            1,
+            "nothing half-written"
+        );
         let again = MediaStore::new(folder.path().join("media"));
         assert_eq!(again.put_picture(&picture).unwrap(), names[0], "a second run names it alike");
         let bytes = again.png(&names[0]).unwrap();
