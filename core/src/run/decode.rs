@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::{Flow, Logits, ModelBackend, Session, SlotId};
 use crate::reply::{Finish, Reply};
-use crate::sampler::{Pick, Row};
+use crate::sampler::{Pick, Row, Sampler};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -135,26 +135,25 @@ fn choose(desk: &Desk<'_>, logits: &Logits<'_>, live: &[Live]) -> Vec<Result<Pic
                 }
             })
             .collect();
-        let mut out = Vec::with_capacity(rows.len());
         let mut sampler = desk.parts.arms[arm].sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = sampler.pick(logits, &rows, &mut out).and_then(|()| checked(&out, rows.len(), logits));
-        match outcome {
-            Ok(()) => {
-                for (index, pick) in indices.iter().zip(out) {
-                    picks[*index] = Some(Ok(pick));
-                }
-            }
-            Err(fault) => {
-                for index in &indices {
-                    picks[*index] = Some(Err(fault.clone()));
-                }
-            }
+        for (index, pick) in indices.iter().zip(pick_rows(sampler.as_mut(), logits, &rows)) {
+            picks[*index] = Some(pick);
         }
     }
     picks
         .into_iter()
         .map(|pick| pick.unwrap_or_else(|| Err(Fault::internal("a row was left without a token"))))
         .collect()
+}
+
+/// A token for each row. When the rows cannot be done together, each is tried alone, so that one bad row costs itself.
+fn pick_rows(sampler: &mut dyn Sampler, logits: &Logits<'_>, rows: &[Row<'_>]) -> Vec<Result<Pick, Fault>> {
+    let mut out = Vec::with_capacity(rows.len());
+    match sampler.pick(logits, rows, &mut out).and_then(|()| checked(&out, rows.len(), logits)) {
+        Ok(()) => out.into_iter().map(Ok).collect(),
+        Err(fault) if rows.len() == 1 => vec![Err(fault)],
+        Err(_) => rows.iter().flat_map(|row| pick_rows(sampler, logits, std::slice::from_ref(row))).collect(),
+    }
 }
 
 fn checked(picks: &[Pick], rows: usize, logits: &Logits<'_>) -> Result<(), Fault> {

@@ -10,7 +10,7 @@ use super::select::{Candidate, Quota, select};
 use super::summary::PlanCounts;
 use crate::case::Case;
 use crate::config::RunTable;
-use crate::digest::{Digest, sha256_hex};
+use crate::digest::{Digest, sha256_of};
 use crate::fault::{Cause, Fault, file_fault};
 use crate::question::{Question, Reasons};
 use crate::question_family::{AskContext, Asked};
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Cases asked at once; bounds what a pass holds.
@@ -275,8 +275,7 @@ fn first_pass(
     counts: &mut PlanCounts,
 ) -> Result<Pool, Fault> {
     desk.progress.stage("ask", cases.usable.len() as u64);
-    let (mut cells, mut bundles, mut structures, mut levels) =
-        (Names::default(), Names::default(), Names::default(), Names::default());
+    let (mut cells, mut structures, mut levels) = (Names::default(), Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
     for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
         let asked: Vec<Result<(Vec<Question>, Reasons), Fault>> = block
@@ -310,7 +309,7 @@ fn first_pass(
                 *counts.pool_by_modality.entry(modality).or_default() += questions.len() as u64;
             }
             counts.pool += questions.len() as u64;
-            bundles = Names::default();
+            let mut bundles = Names::default();
             for question in questions {
                 let structure =
                     |index: usize| question.structures.get(index).map(String::as_str).unwrap_or_default();
@@ -366,8 +365,7 @@ pub fn earlier_plan(folder: &Path, identity: &str, limit: Option<u64>) -> Option
 /// # Errors
 /// When it cannot be read.
 pub fn file_sha256(path: &Path) -> Result<String, Fault> {
-    let bytes = std::fs::read(path).map_err(|error| file_fault("read", path, &error))?;
-    Ok(sha256_hex(&bytes))
+    File::open(path).and_then(sha256_of).map_err(|error| file_fault("read", path, &error))
 }
 
 /// Reads `questions.jsonl` line by line.
