@@ -1,8 +1,18 @@
 //! Volumes: reading NIfTI, canonical RAS+ voxels, structures and their measurements, resampling, windowing.
 
+mod mask;
+mod measure;
+mod names;
+mod parts;
+mod runs;
 mod segmentation;
+mod sources;
 
-pub use segmentation::{Mask, Segmentation};
+pub use mask::{Mask, PlaneMask};
+pub use measure::{MAX_AXIS, MAX_STRUCTURES, Tally, measure_labels, measure_mask};
+pub use names::{parse_name_map, swap_sides};
+pub use segmentation::Segmentation;
+pub use sources::{GRID_TOLERANCE_MM, LoadLabels, MAX_MASK_BYTES};
 
 use crate::space::Affine;
 use crate::structure::{Grid, Warning};
