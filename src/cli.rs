@@ -86,7 +86,7 @@ pub(crate) struct PlanArgs {
     /// Run folder (default: runs/ and the config's name)
     #[arg(long, short, value_name = "DIR", visible_alias = "log-dir", alias = "log_dir")]
     pub(crate) output: Option<PathBuf>,
-    /// Change one value of the config, e.g. --set family.question.planes='["axial"]' (repeatable)
+    /// Change one value of the config, e.g. --set 'family.planes=["axial"]' (repeatable)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -130,6 +130,9 @@ pub(crate) struct BuildArgs {
 pub(crate) struct ScoreArgs {
     /// Run folder
     pub(crate) run: PathBuf,
+    /// Take metrics, slices, facets and composites from this config instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
 }

@@ -16,13 +16,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = cli::Cli::parse();
     log_to_stderr();
-    match commands::dispatch(arguments) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            failure.print();
-            failure.exit().into()
-        }
-    }
+    let exit = commands::dispatch(arguments).unwrap_or_else(|failure| {
+        eprintln!("{}", failure.text());
+        failure.exit()
+    });
+    ExitCode::from(exit as u8)
 }
 
 /// Turns on logging when `SITUS_LOG` asks for it, e.g. `SITUS_LOG=debug`.

@@ -2,7 +2,7 @@
 
 use super::kind_named;
 use super::list::Listed;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output;
 use serde_json::Value;
 use situs_core::registry::Registry;

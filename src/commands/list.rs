@@ -1,7 +1,7 @@
 //! `situs list`: all components, or those of one kind.
 
 use super::kind_named;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output;
 use serde::Serialize;
 use situs_core::registry::{Component, FieldInfo, Kind, Registry};

@@ -19,7 +19,7 @@ pub(super) fn row(comparison: &Comparison) -> Vec<String> {
 }
 
 /// `+0.131 [0.090, 0.171]`.
-pub(crate) fn comparison_text(difference: f64, interval: Option<[f64; 2]>) -> String {
+fn comparison_text(difference: f64, interval: Option<[f64; 2]>) -> String {
     let sign = if difference > 0.0 { "+" } else { "" };
     let beside = interval.map_or_else(String::new, |interval| format!(" {}", range(interval)));
     format!("{sign}{}{beside}", number(difference))

@@ -119,6 +119,25 @@ fn pool_per_scan(summary: &RunSummary, published: &BTreeMap<String, u64>) -> Str
     parts.join("; ")
 }
 
+/// Named parts of the questions, as the config declares them.
+pub(super) fn slice_names(arms: &[ArmSummary]) -> Vec<String> {
+    let names: std::collections::BTreeSet<&String> = arms.iter().flat_map(|arm| arm.slices.keys()).collect();
+    names.into_iter().cloned().collect()
+}
+
+/// Each arm that has the slice, with its cell.
+pub(super) fn slice_cells<'a>(
+    arms: &'a [ArmSummary],
+    slice: &'a str,
+) -> impl Iterator<Item = (&'a ArmSummary, &'a Cell)> {
+    arms.iter().filter_map(move |arm| Some((arm, arm.slices.get(slice)?)))
+}
+
+/// Heading of a slice's table.
+pub(super) fn slice_title(slice: &str) -> String {
+    format!("Only {}", slice.replace('_', "-"))
+}
+
 /// All facets of the run, in the order of the first arm that has them.
 pub(super) fn facet_names(arms: &[ArmSummary]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

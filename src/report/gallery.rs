@@ -2,31 +2,7 @@
 
 use serde::Serialize;
 use situs_core::record::Record;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Records of at most `most` questions, spread over templates: within a template in order of question id, which is a
-/// digest, so the choice is blind to content and the same for every run of the same questions. All arms' records of a
-/// chosen question come along.
-pub(crate) fn choose(records: &[Record], most: usize) -> Vec<Record> {
-    let mut by_template: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for record in records {
-        by_template.entry(&record.question.template).or_default().insert(&record.question.id);
-    }
-    let mut queues: Vec<_> = by_template.into_values().map(BTreeSet::into_iter).collect();
-    let mut chosen: BTreeSet<&str> = BTreeSet::new();
-    while chosen.len() < most {
-        let before = chosen.len();
-        for queue in &mut queues {
-            if chosen.len() < most {
-                chosen.extend(queue.next());
-            }
-        }
-        if chosen.len() == before {
-            break;
-        }
-    }
-    records.iter().filter(|record| chosen.contains(record.question.id.as_str())).cloned().collect()
-}
+use std::collections::BTreeMap;
 
 /// One question of the gallery.
 #[derive(Serialize)]

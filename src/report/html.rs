@@ -105,14 +105,12 @@ fn tables(summary: &RunSummary) -> Vec<Shown> {
         .iter()
         .map(|arm| (vec![arm.name.clone()], arm.stamps.clone(), &arm.overall))
         .collect();
-    let mark_only: Vec<_> = summary
-        .arms
-        .iter()
-        .filter_map(|arm| Some((vec![arm.name.clone()], arm.stamps.clone(), arm.mark_only.as_ref()?)))
-        .collect();
     let mut tables = vec![shown("All questions".to_owned(), &label, &all)];
-    if !mark_only.is_empty() {
-        tables.push(shown("Marks without names: what only sight can answer".to_owned(), &label, &mark_only));
+    for slice in figures::slice_names(&summary.arms) {
+        let rows: Vec<_> = figures::slice_cells(&summary.arms, &slice)
+            .map(|(arm, cell)| (vec![arm.name.clone()], arm.stamps.clone(), cell))
+            .collect();
+        tables.push(shown(figures::slice_title(&slice), &label, &rows));
     }
     tables
 }

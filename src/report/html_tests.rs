@@ -43,7 +43,7 @@ pub(in crate::report) fn summary() -> RunSummary {
         sampler: "greedy".into(),
         stamps,
         overall: cell(value, interval, 200, failed),
-        mark_only: Some(cell(value, interval, 80, 0)),
+        slices: BTreeMap::from([("mark-only".to_owned(), cell(value, interval, 80, 0))]),
         facets: vec![FacetTable {
             facet: "plane".into(),
             rows: vec![
@@ -166,12 +166,4 @@ fn figures_stand_with_interval_count_and_stamp() {
 #[test]
 fn the_same_input_gives_the_same_page() {
     assert_eq!(html(&summary(), &samples()).unwrap(), html(&summary(), &samples()).unwrap());
-}
-
-#[test]
-fn the_gallery_is_spread_over_templates_and_keeps_all_arms_of_a_question() {
-    let chosen = super::gallery::choose(&samples(), 1);
-    assert_eq!(chosen.iter().map(|record| record.arm.as_str()).collect::<Vec<_>>(), ["oracle", "random"]);
-    assert_eq!(super::gallery::choose(&samples(), 10).len(), 4);
-    assert!(super::gallery::choose(&[], 10).is_empty());
 }

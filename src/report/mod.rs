@@ -6,7 +6,6 @@ mod gallery;
 mod html;
 mod terminal;
 
-pub(crate) use compared::comparison_text;
-pub(crate) use gallery::choose;
+pub(crate) use figures::{number, range, thousands};
 pub(crate) use html::html;
 pub(crate) use terminal::terminal;

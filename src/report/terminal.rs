@@ -24,13 +24,11 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
         summary.arms.iter().map(|arm| (vec![stamped(&arm.name, &arm.stamps)], &arm.overall)).collect();
     let _ = write!(text, "\n{}\n", cell_table(&["arm"], &rows));
 
-    let rows: Vec<(Vec<String>, &Cell)> = summary
-        .arms
-        .iter()
-        .filter_map(|arm| Some((vec![stamped(&arm.name, &arm.stamps)], arm.mark_only.as_ref()?)))
-        .collect();
-    if !rows.is_empty() {
-        let _ = write!(text, "\nMarks without names: what only sight can answer\n{}\n", cell_table(&["arm"], &rows));
+    for slice in figures::slice_names(&summary.arms) {
+        let rows: Vec<(Vec<String>, &Cell)> = figures::slice_cells(&summary.arms, &slice)
+            .map(|(arm, cell)| (vec![stamped(&arm.name, &arm.stamps)], cell))
+            .collect();
+        let _ = write!(text, "\n{}\n{}\n", figures::slice_title(&slice), cell_table(&["arm"], &rows));
     }
     if !summary.comparisons.is_empty() {
         let rows = summary.comparisons.iter().map(compared::row).collect();
