@@ -1,5 +1,7 @@
 //! A wrong config says where: file, line, path, and what would be right.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use situs_core::config::{Overrides, RunConfig};
 use situs_core::prelude::*;
 use situs_core::registry::Registry;

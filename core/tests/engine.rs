@@ -1,5 +1,7 @@
 //! The engine with toy components: what is asked, kept, repeated, refused and counted.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use situs_core::config::{Overrides, RunConfig};
 use situs_core::model_backend::{DeviceLogits, Session};
 use situs_core::prelude::*;
