@@ -14,8 +14,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Name and content of a text column.
+type TextColumn = (&'static str, fn(&Record) -> Option<String>);
+
 /// Text columns that every record has.
-const TEXTS: [(&str, fn(&Record) -> Option<String>); 10] = [
+const TEXTS: [TextColumn; 10] = [
     ("arm", |record| Some(record.arm.clone())),
     ("question", |record| Some(record.question.id.clone())),
     ("case", |record| Some(record.question.cases.join("+"))),
