@@ -11,10 +11,11 @@ pub use describe::{Canonical, VolumeReport, describe};
 pub use identity::volume_id;
 pub use nifti::{Datatype, Header, LabelReader, LabelSlice, LabelView, MAX_IMAGE_BYTES, read_header};
 pub use resample::{
-    MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest, sample_trilinear,
+    MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest,
+    sample_trilinear,
 };
-pub use window::{Bounds, LinearWindow, PercentileWindow, Window, WindowPreset};
 pub use segmentation::{Mask, Segmentation};
+pub use window::{Bounds, LinearWindow, PercentileWindow, Window, WindowPreset};
 
 use crate::space::Affine;
 use crate::structure::{Grid, Warning};
