@@ -1,0 +1,3 @@
+//! TotalSegmentator.
+mod tables;
+pub use tables::LabelTable;
