@@ -9,7 +9,7 @@ const AIR: u16 = 0;
 const TABLE: u16 = 1;
 const FAT: u16 = 2;
 const MUSCLE: u16 = 3;
-/// Code of the patient's first part; the others follow.
+/// Code of the patient's first part; the others follow. Parts lie within muscle or other parts, so skin is all around.
 const PARTS: u16 = 4;
 
 /// [`super::anatomy::Girth::level`] above which the body is fat.
@@ -69,7 +69,7 @@ impl Scan {
         let mut labels = vec![0; usize::from(PARTS)];
         for (code, part) in (PARTS..).zip(&anatomy.parts) {
             for shape in &part.shapes {
-                canvas.paint(shape, code, |present| present >= FAT);
+                canvas.paint(shape, code, |present| present >= MUSCLE);
             }
             values.push(part.value);
             labels.push(if part.labelled { label(&part.name) } else { 0 });
