@@ -64,6 +64,8 @@ pub(super) struct Tissue {
     pub(super) table: f64,
     pub(super) fat: f64,
     pub(super) muscle: f64,
+    /// Between the structures, within the wall of muscle.
+    pub(super) inner: f64,
 }
 
 /// A whole phantom before a patient is drawn.

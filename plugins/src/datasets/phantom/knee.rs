@@ -50,7 +50,7 @@ pub(super) fn anatomy(left: bool) -> Anatomy {
         extent: [112.0, 140.0, 140.0],
         parts,
         outline: vec![girth(0.0, 48.0, 54.0, -6.0), girth(60.0, 51.0, 61.0, 0.0), girth(140.0, 52.0, 62.0, 0.0)],
-        tissue: Tissue { air: 4.0, table: 4.0, fat: 210.0, muscle: 115.0 },
+        tissue: Tissue { air: 4.0, table: 4.0, fat: 210.0, muscle: 115.0, inner: 115.0 },
         table: false,
         magnitude: true,
     }

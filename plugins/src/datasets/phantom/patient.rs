@@ -101,8 +101,8 @@ fn mirror(parts: &mut [Part]) {
     }
 }
 
-/// Gives every structure a place of its own, drawn uniformly from places that are alike, at its own proportions and,
-/// where it fits, its own size. Each is turned over at random along each axis, so that not even the lopsidedness of a
+/// Gives every structure a place of its own, drawn uniformly from places that are alike, at its own size, or pressed
+/// together along the axes where that does not fit. Each is turned over at random along each axis, so that not even the lopsidedness of a
 /// shape makes one relation likelier than its opposite.
 fn shuffle(anatomy: &mut Anatomy, draw: &Draw) {
     anatomy.parts.retain(|part| part.labelled);
@@ -117,14 +117,13 @@ fn shuffle(anatomy: &mut Anatomy, draw: &Draw) {
             continue;
         };
         let from: Point = std::array::from_fn(|axis| (low[axis] + high[axis]) / 2.0);
-        let fit = (0..3)
-            .map(|axis| places.half[axis] / (high[axis] - from[axis]))
-            .fold(1.0, f64::min);
-        let size = fit * (0.8 + 0.2 * draw.of("size").unit());
-        let scale =
-            std::array::from_fn(|axis| if draw.of("turn").of(axis).coin() { size } else { -size });
+        let size = 0.85 + 0.15 * draw.of("size").unit();
+        let scale = std::array::from_fn(|axis| {
+            let fit = (places.half[axis] / (high[axis] - from[axis])).min(1.0);
+            if draw.of("turn").of(axis).coin() { size * fit } else { -size * fit }
+        });
         let to = std::array::from_fn(|axis| {
-            centre[axis] + 0.15 * places.half[axis] * signed(&draw.of("jitter").of(axis))
+            centre[axis] + 0.12 * places.half[axis] * signed(&draw.of("jitter").of(axis))
         });
         let placing = Placing { from, scale, to };
         for shape in &mut part.shapes {
@@ -161,6 +160,6 @@ impl Places {
         let centres = (0..layers)
             .flat_map(|index| ring(INNER, 0.25, 0.1, 0.07, index).chain(ring(OUTER, 0.66, -0.1, 0.03, index)))
             .collect();
-        Self { centres, half: [0.18 * trunk.width, 0.18 * trunk.depth, 0.34 * layer] }
+        Self { centres, half: [0.2 * trunk.width, 0.2 * trunk.depth, 0.34 * layer] }
     }
 }

@@ -9,11 +9,14 @@ const AIR: u16 = 0;
 const TABLE: u16 = 1;
 const FAT: u16 = 2;
 const MUSCLE: u16 = 3;
+const INNER: u16 = 4;
 /// Code of the patient's first part; the others follow. Parts lie within muscle or other parts, so skin is all around.
-const PARTS: u16 = 4;
+const PARTS: u16 = 5;
 
-/// [`super::anatomy::Girth::level`] above which the body is fat.
+/// [`super::anatomy::Girth::level`] above which the body is fat under the skin, without structures.
 const SKIN_DEPTH: f64 = 0.84;
+/// Level above which the body is the muscle of its wall.
+const WALL_DEPTH: f64 = 0.7;
 
 /// A tumour that can grow in one of several structures.
 struct Tumour {
@@ -65,7 +68,7 @@ impl Scan {
         let mut canvas = Canvas::new(shape, spacing, AIR);
         paint_body(&mut canvas, patient);
         let tissue = anatomy.tissue;
-        let mut values = vec![tissue.air, tissue.table, tissue.fat, tissue.muscle];
+        let mut values = vec![tissue.air, tissue.table, tissue.fat, tissue.muscle, tissue.inner];
         let mut labels = vec![0; usize::from(PARTS)];
         for (code, part) in (PARTS..).zip(&anatomy.parts) {
             for shape in &part.shapes {
@@ -161,7 +164,9 @@ fn paint_body(canvas: &mut Canvas, patient: &Patient) {
             for (i, voxel) in (0..nx).zip(&mut voxels) {
                 let x = canvas.position(0, i);
                 let level = patient.level(&girth, x, y);
-                *voxel = if level <= SKIN_DEPTH {
+                *voxel = if level <= WALL_DEPTH {
+                    INNER
+                } else if level <= SKIN_DEPTH {
                     MUSCLE
                 } else if level <= 1.0 {
                     FAT

@@ -43,7 +43,7 @@ pub(super) fn anatomy(full: bool) -> Anatomy {
             girth(727.0, 40.0, 50.0, 14.0),
             girth(731.0, 1.0, 1.0, 14.0),
         ],
-        tissue: Tissue { air: -1000.0, table: -150.0, fat: -100.0, muscle: 30.0 },
+        tissue: Tissue { air: -1000.0, table: -150.0, fat: -105.0, muscle: 50.0, inner: -85.0 },
         table: true,
         magnitude: false,
     }
@@ -199,7 +199,7 @@ fn abdomen() -> Vec<Part> {
         part("spleen", 132.0, 4.0, vec![ellipsoid([-108.0, -36.0, 276.0], [27.0, 40.0, 46.0])]),
         part(
             "stomach",
-            20.0,
+            26.0,
             4.0,
             vec![
                 ellipsoid([-62.0, 26.0, 290.0], [38.0, 44.0, 42.0]),
@@ -215,7 +215,7 @@ fn abdomen() -> Vec<Part> {
                 ellipsoid([-14.0, 34.0, 102.0], [58.0, 36.0, 28.0]),
             ],
         ),
-        part("colon", -40.0, 2.0, vec![tube(19.0, &colon)]),
+        part("colon", 16.0, 2.0, vec![tube(19.0, &colon)]),
         part("heart", 145.0, 3.0, vec![ellipsoid([-18.0, 34.0, 346.0], [56.0, 48.0, 50.0])]),
         part("kidney_right", 185.0, 4.0, vec![ellipsoid([66.0, -46.0, 206.0], [27.0, 24.0, 48.0])]),
         part("kidney_left", 185.0, 4.0, vec![ellipsoid([-66.0, -46.0, 222.0], [27.0, 24.0, 48.0])]),
