@@ -1,7 +1,19 @@
 //! Volumes: reading NIfTI, canonical RAS+ voxels, structures and their measurements, resampling, windowing.
 
+mod describe;
+mod identity;
+mod nifti;
+mod resample;
 mod segmentation;
+mod window;
 
+pub use describe::{Canonical, VolumeReport, describe};
+pub use identity::volume_id;
+pub use nifti::{Datatype, Header, LabelReader, LabelSlice, LabelView, MAX_IMAGE_BYTES, read_header};
+pub use resample::{
+    MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest, sample_trilinear,
+};
+pub use window::{Bounds, LinearWindow, PercentileWindow, Window, WindowPreset};
 pub use segmentation::{Mask, Segmentation};
 
 use crate::space::Affine;
