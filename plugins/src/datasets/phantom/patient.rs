@@ -26,6 +26,8 @@ const STRUCTURE_SIZE: f64 = 0.08;
 const VALUE: f64 = 4.0;
 /// Tubes of shuffled organs never get thinner than this share of the field's smaller width.
 const THINNEST: f64 = 0.015;
+/// Share of a place that a shuffled organ fills at least along its longest axis.
+const LEAST_FILLED: f64 = 0.7;
 
 impl Patient {
     /// Draws a patient; the draw alone decides.
@@ -101,8 +103,8 @@ fn mirror(parts: &mut [Part]) {
     }
 }
 
-/// Gives every structure a place of its own, drawn uniformly from places that are alike, at its own size, or pressed
-/// together along the axes where that does not fit. Each is turned over at random along each axis, so that not even the lopsidedness of a
+/// Gives every structure a place of its own, drawn uniformly from places that are alike, at its own size where
+/// that fits, pressed together along the axes where it does not, and grown when it would be lost in its place. Each is turned over at random along each axis, so that not even the lopsidedness of a
 /// shape makes one relation likelier than its opposite.
 fn shuffle(anatomy: &mut Anatomy, draw: &Draw) {
     anatomy.parts.retain(|part| part.labelled);
@@ -117,9 +119,11 @@ fn shuffle(anatomy: &mut Anatomy, draw: &Draw) {
             continue;
         };
         let from: Point = std::array::from_fn(|axis| (low[axis] + high[axis]) / 2.0);
+        let filled = (0..3).map(|axis| (high[axis] - from[axis]) / places.half[axis]).fold(0.0, f64::max);
+        let grown = (LEAST_FILLED / filled).max(1.0);
         let size = 0.85 + 0.15 * draw.of("size").unit();
         let scale = std::array::from_fn(|axis| {
-            let fit = (places.half[axis] / (high[axis] - from[axis])).min(1.0);
+            let fit = (places.half[axis] / (high[axis] - from[axis])).min(grown);
             if draw.of("turn").of(axis).coin() { size * fit } else { -size * fit }
         });
         let to = std::array::from_fn(|axis| {
@@ -147,18 +151,20 @@ impl Places {
         let layers = count.div_ceil(INNER + OUTER).max(1);
         let layer = height / layers as f64;
         let ring = |count: usize, radius: f64, lift: f64, turn: f64, index: usize| {
+            // Neighbours are lifted by turns, so that slices between layers hold structures too.
+            let lifts = [lift, -lift];
             (0..count).map(move |step| {
                 // Every layer is turned a little further, so that no two columns of places line up.
                 let angle = std::f64::consts::TAU * (step as f64 / count as f64 + turn * index as f64);
                 [
                     radius * trunk.width * angle.cos(),
                     trunk.middle + radius * trunk.depth * angle.sin(),
-                    layer * (index as f64 + 0.5 + lift),
+                    layer * (index as f64 + 0.5 + lifts[step % 2]),
                 ]
             })
         };
         let centres = (0..layers)
-            .flat_map(|index| ring(INNER, 0.25, 0.1, 0.07, index).chain(ring(OUTER, 0.66, -0.1, 0.03, index)))
+            .flat_map(|index| ring(INNER, 0.25, 0.1, 0.07, index).chain(ring(OUTER, 0.66, 0.13, 0.03, index)))
             .collect();
         Self { centres, half: [0.2 * trunk.width, 0.2 * trunk.depth, 0.34 * layer] }
     }
