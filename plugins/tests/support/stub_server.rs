@@ -8,7 +8,7 @@
 //! let server = StubServer::start(|seen| if seen.nth < 2 { Act::status(429, "slow down") } else { Act::chat("yes") });
 //! // model.base_url = server.base_url()
 //! ```
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -136,6 +136,7 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     before: Mutex<HashMap<(String, Vec<u8>), usize>>,
     total: AtomicUsize,
+    connections: AtomicUsize,
     keep: AtomicBool,
     stop: AtomicBool,
 }
@@ -156,6 +157,7 @@ impl StubServer {
             seen: Mutex::default(),
             before: Mutex::default(),
             total: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             keep: AtomicBool::new(true),
             stop: AtomicBool::new(false),
         });
@@ -167,6 +169,7 @@ impl StubServer {
                 }
                 let shared = Arc::clone(&accepting);
                 if let Ok(stream) = stream {
+                    shared.connections.fetch_add(1, Ordering::SeqCst);
                     std::thread::spawn(move || serve(stream, &shared));
                 }
             }
@@ -199,6 +202,11 @@ impl StubServer {
     /// Number of requests so far.
     pub fn count(&self) -> usize {
         self.shared.total.load(Ordering::SeqCst)
+    }
+
+    /// Number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// Stops keeping requests (for load tests).
