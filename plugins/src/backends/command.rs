@@ -48,6 +48,8 @@ const MAX_LINE_BYTES: u64 = 16 << 20;
 const MAX_LOG_LINE_BYTES: u64 = 64 << 10;
 /// Last lines of the error stream that are told when the program ends.
 const TOLD_LOG_LINES: usize = 5;
+/// Longest wait for the end of the error stream of a program that has ended.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 /// Largest file named on the command line whose content is part of the model's identity.
 const MAX_HASHED_BYTES: u64 = 4 << 20;
 
@@ -339,6 +341,8 @@ struct Worker {
     requests: Sender<Vec<u8>>,
     replies: Receiver<Vec<u8>>,
     log: Arc<Mutex<VecDeque<String>>>,
+    /// Disconnected once the error stream has been read to its end.
+    log_open: Receiver<()>,
 }
 
 impl Worker {
@@ -368,7 +372,9 @@ impl Worker {
         });
         let log = Arc::new(Mutex::new(VecDeque::new()));
         let (kept, name) = (Arc::clone(&log), name.to_owned());
+        let (open, log_open) = channel::<()>();
         std::thread::spawn(move || {
+            let _open = open;
             let mut reader = BufReader::new(stderr);
             while let Some(line) = next_line(&mut reader, MAX_LOG_LINE_BYTES) {
                 let line = String::from_utf8_lossy(&line).trim_end().to_owned();
@@ -380,13 +386,15 @@ impl Worker {
                 kept.push_back(line);
             }
         });
-        Ok(Self { child, requests, replies, log })
+        Ok(Self { child, requests, replies, log, log_open })
     }
 
     /// Why there is no reply any more.
     fn ended(&mut self, name: &str) -> Fault {
         let _ = self.child.kill();
         let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        // A grandchild may hold the stream open for ever.
+        let _ = self.log_open.recv_timeout(LAST_WORDS_WAIT);
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let last = quoted(&log.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
         Fault::transient(format!("{name} ended without a reply ({status}); its last words: {last}"), None)
