@@ -43,8 +43,11 @@ pub struct ModelCard {
     pub deterministic: bool,
 }
 
+/// Every field of [`Sampling`], as `ModelCard::honours` names them.
+pub const SAMPLING_FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
+
 impl ModelCard {
-    /// A deterministic offline backend that answers at once and takes no sampling parameters.
+    /// A deterministic offline backend that answers at once. It decodes nothing, so it honours every sampling field.
     pub fn baseline(name: &str, digest: String) -> Self {
         Self {
             name: name.to_owned(),
@@ -52,7 +55,7 @@ impl ModelCard {
             slots: 0,
             parallel: 16,
             stepwise: false,
-            honours: Vec::new(),
+            honours: SAMPLING_FIELDS.iter().map(|field| (*field).to_owned()).collect(),
             pictures: PictureForm::None,
             reads_answers: false,
             deterministic: true,
