@@ -43,6 +43,7 @@ pub fn answer(
             }
             let request = Request {
                 id: id.clone(),
+                question: question.clone(),
                 options: Vec::new(),
                 trial: 0,
                 draw: Draw::new(desk.seed).of("consult").of(&question).bits(),

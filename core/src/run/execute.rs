@@ -389,6 +389,7 @@ fn request(
         prompt: digest.to_owned(),
         request: Request {
             id,
+            question: question.id.clone(),
             prompt: prompt.clone(),
             options: question.options.clone(),
             trial,
