@@ -1,6 +1,6 @@
 //! Slices and stacks as pictures: grey voxels, coloured marks, letter plates, in the view that the question states.
 
-mod backdrop;
+pub mod backdrop;
 pub mod draw;
 pub mod letters;
 pub mod overlay;
