@@ -99,11 +99,6 @@ impl Filter {
             }
         })
     }
-
-    /// Facets it looks at.
-    pub(crate) fn facets(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
 }
 
 impl Published {
