@@ -43,8 +43,11 @@ pub struct ModelCard {
     pub deterministic: bool,
 }
 
+/// Every field of [`Sampling`], as `ModelCard::honours` names them.
+pub const SAMPLING_FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
+
 impl ModelCard {
-    /// A deterministic offline backend that answers at once and takes no sampling parameters.
+    /// A deterministic offline backend that answers at once. It decodes nothing, so it honours every sampling field.
     pub fn baseline(name: &str, digest: String) -> Self {
         Self {
             name: name.to_owned(),
@@ -52,7 +55,7 @@ impl ModelCard {
             slots: 0,
             parallel: 16,
             stepwise: false,
-            honours: Vec::new(),
+            honours: SAMPLING_FIELDS.iter().map(|field| (*field).to_owned()).collect(),
             pictures: PictureForm::None,
             reads_answers: false,
             deterministic: true,
@@ -128,6 +131,52 @@ pub struct Logits<'a> {
     pub vocabulary: usize,
     /// The numbers.
     pub place: LogitsPlace<'a>,
+}
+
+impl Logits<'_> {
+    /// The rows in memory; those of a device are copied into `scratch`.
+    ///
+    /// # Errors
+    /// When the device fails, or gives another number of values than `rows * vocabulary`.
+    pub fn on_host<'a>(&'a self, scratch: &'a mut Vec<f32>) -> Result<HostRows<'a>, Fault> {
+        let values = match self.place {
+            LogitsPlace::Host(values) => values,
+            LogitsPlace::Device(device) => {
+                scratch.clear();
+                device.copy_to(scratch)?;
+                scratch.as_slice()
+            }
+        };
+        if self.vocabulary == 0 || self.rows.checked_mul(self.vocabulary) != Some(values.len()) {
+            return Err(Fault::internal(format!(
+                "{} logits are not {} rows of {}",
+                values.len(),
+                self.rows,
+                self.vocabulary
+            )));
+        }
+        Ok(HostRows { values, vocabulary: self.vocabulary })
+    }
+}
+
+/// Logits in memory, row by row.
+#[derive(Debug, Clone, Copy)]
+pub struct HostRows<'a> {
+    values: &'a [f32],
+    vocabulary: usize,
+}
+
+impl<'a> HostRows<'a> {
+    /// One row.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    pub fn row(&self, index: usize) -> Result<&'a [f32], Fault> {
+        self.values.chunks_exact(self.vocabulary).nth(index).ok_or_else(|| {
+            let rows = self.values.len() / self.vocabulary.max(1);
+            Fault::internal(format!("there are {rows} rows of logits, none with index {index}"))
+        })
+    }
 }
 
 /// A sequence being decoded in a session.

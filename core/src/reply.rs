@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     /// Digest of prompt, model, sampler, trial and consultation key.
     pub id: String,
+    /// Question id, or the consultation's key: names the request in recorded replies.
+    #[serde(default)]
+    pub question: String,
     /// Text, pictures and volumes.
     pub prompt: Prompt,
     /// Allowed answers as printed in the prompt; empty for free text.

@@ -2,8 +2,11 @@
 //! with `use situs_plugins as _;` and [`situs_core::registry::Registry::builtin`] finds them all.
 
 pub mod backends;
+mod baseline;
 pub mod datasets;
 pub mod families;
+mod http;
 pub mod metrics;
+mod picture_text;
 pub mod renderers;
 pub mod samplers;

@@ -1,5 +1,34 @@
 //! The engine: plan, journal, media store, execute, decode, score, summarise.
 
+mod consult;
+mod decode;
+mod engine;
+mod execute;
+mod exit;
+mod folder;
+mod gate;
+mod journal;
+mod manifest;
+mod media;
+mod media_store;
+mod parts;
+mod plan;
+mod progress;
+mod recorded;
+mod score;
+mod scores_file;
+mod select;
 mod summary;
+mod tables;
 
+pub use engine::{Outcome, RunOptions, Timings, build, load_records, run, score};
+pub use exit::{Exit, RunError, exit_of};
+pub use folder::{read_json, write_json, write_whole};
+pub use journal::{Index, Journal, Line, Place};
+pub use manifest::{ArmManifest, Manifest};
+pub use media_store::{MediaStore, encode_png, pixel_digest};
+pub use plan::{PlanFile, QuestionReader, file_sha256};
+pub use progress::{Progress, Silent};
+pub use scores_file::count_rows;
+pub use select::{Candidate, Quota, select};
 pub use summary::{ArmSummary, Cell, Comparison, FacetTable, PlanCounts, RunSummary};

@@ -93,8 +93,8 @@ pub struct ArmSummary {
     pub stamps: Vec<String>,
     /// All records.
     pub overall: Cell,
-    /// The questions that only sight can answer: marks without names.
-    pub mark_only: Option<Cell>,
+    /// Named parts of the questions, as the config declares them (`mark-only`: what only sight can answer).
+    pub slices: BTreeMap<String, Cell>,
     /// Marginal tables.
     pub facets: Vec<FacetTable>,
 }

@@ -121,45 +121,49 @@ impl Affine {
         worst
     }
 
-    /// Stored axes against world axes, by nibabel's rule: polar projection to the nearest rotation, then greedily the
-    /// largest entry of each column in turn.
+    /// Stored axes against world axes, by the rule of nibabel 5.4: polar projection to the nearest rotation, then the
+    /// stored axis that is clearest first, each to the largest entry of its column that is still free.
+    ///
+    /// No axis has a direction when an entry is not finite or the norms overflow.
     pub fn orientation(&self) -> Orientation {
-        let mut normalised = self.linear();
-        let spacing = self.spacing();
-        for (column, norm) in spacing.iter().enumerate() {
-            let norm = if *norm > 0.0 { *norm } else { 1.0 };
-            normalised.column_mut(column).scale_mut(1.0 / norm);
-        }
-        let svd = normalised.svd(true, true);
-        let mut rotation = match (svd.u, svd.v_t) {
-            (Some(u), Some(v_t)) => {
-                let largest = svd.singular_values.max();
-                let keep = largest * 3.0 * f64::EPSILON;
-                let mut kept = Matrix3::zeros();
-                for (position, value) in svd.singular_values.iter().enumerate() {
-                    if *value > keep {
-                        kept += u.column(position) * v_t.row(position);
-                    }
-                }
-                kept
-            }
-            _ => normalised,
-        };
         let mut axes = [None; 3];
-        for (column, axis) in axes.iter_mut().enumerate() {
-            let mut best: Option<(usize, f64)> = None;
-            for row in 0..3 {
-                let value = rotation[(row, column)];
-                if best.is_none_or(|(_, top)| value.abs() > top.abs()) {
-                    best = Some((row, value));
-                }
-            }
-            if let Some((row, value)) = best.filter(|(_, value)| value.abs() > 1e-9) {
-                *axis = Some((row, value < 0.0));
+        let Some(mut rotation) = self.nearest_rotation() else { return Orientation { axes } };
+        let clearest = |column: usize| rotation.column(column).amax();
+        let mut order = [0, 1, 2];
+        order.sort_by(|a, b| clearest(*b).total_cmp(&clearest(*a)));
+        for column in order {
+            let row = rotation.column(column).icamax();
+            let value = rotation[(row, column)];
+            if value.abs() > 1e-9 {
+                axes[column] = Some((row, value < 0.0));
                 rotation.row_mut(row).fill(0.0);
             }
         }
         Orientation { axes }
+    }
+
+    /// The rotation or reflection nearest to the linear part with unit columns, of lower rank when that is singular.
+    fn nearest_rotation(&self) -> Option<Matrix3<f64>> {
+        let mut normalised = self.linear();
+        for (column, norm) in self.spacing().into_iter().enumerate() {
+            let norm = if norm == 0.0 { 1.0 } else { norm };
+            normalised.column_mut(column).scale_mut(1.0 / norm);
+        }
+        // The decomposition would iterate for ever over values that are no numbers.
+        if !(normalised.iter().all(|value| value.is_finite()) && self.spacing().iter().all(|n| n.is_finite()))
+        {
+            return None;
+        }
+        let svd = normalised.svd(true, true);
+        let (u, v_t) = (svd.u?, svd.v_t?);
+        let keep = svd.singular_values.max() * 3.0 * f64::EPSILON;
+        let mut nearest = Matrix3::zeros();
+        for (position, value) in svd.singular_values.iter().enumerate() {
+            if *value > keep {
+                nearest += u.column(position) * v_t.row(position);
+            }
+        }
+        Some(nearest)
     }
 
     /// The affine after permuting and flipping stored axes into RAS+ (no resampling), with the permuted shape.

@@ -1,7 +1,7 @@
 //! One pass over a label map to everything that is measured of its structures, in exact integers.
 
+use super::LabelSlice;
 use super::runs::{LabelWord, all_zero, for_each_run};
-use super::{LabelVolume, Labels};
 use crate::fault::Fault;
 use crate::space::Point;
 use crate::structure::{Grid, Structure};
@@ -112,12 +112,12 @@ impl Tally {
 /// # Errors
 /// Data: more than [`MAX_STRUCTURES`] distinct labels, an axis above [`MAX_AXIS`], an array that is not the grid's
 /// size.
-pub fn measure_labels(volume: &LabelVolume) -> Result<Vec<(u32, Tally)>, Fault> {
-    let shape = checked_shape(&volume.grid, volume.labels.len())?;
-    match &volume.labels {
-        Labels::U8(labels) => tally_rows(labels, shape),
-        Labels::U16(labels) => tally_rows(labels, shape),
-        Labels::U32(labels) => tally_rows(labels, shape),
+pub fn measure_labels(grid: &Grid, labels: LabelSlice<'_>) -> Result<Vec<(u32, Tally)>, Fault> {
+    let shape = checked_shape(grid, labels.len())?;
+    match labels {
+        LabelSlice::U8(labels) => tally_rows(labels, shape),
+        LabelSlice::U16(labels) => tally_rows(labels, shape),
+        LabelSlice::U32(labels) => tally_rows(labels, shape),
     }
 }
 
@@ -125,21 +125,22 @@ pub fn measure_labels(volume: &LabelVolume) -> Result<Vec<(u32, Tally)>, Fault> 
 ///
 /// # Errors
 /// Data: an axis above [`MAX_AXIS`], an array that is not the grid's size.
-pub fn measure_mask(volume: &LabelVolume) -> Result<Tally, Fault> {
-    let shape = checked_shape(&volume.grid, volume.labels.len())?;
-    let mut tally = Tally::default();
-    let add = |y, z, start, end| tally.add_run(RowPlace::new(shape, y, z), start, end);
-    for_each_inside_run(&volume.labels, shape, add);
-    Ok(tally)
+pub fn measure_mask(grid: &Grid, labels: LabelSlice<'_>) -> Result<Tally, Fault> {
+    let shape = checked_shape(grid, labels.len())?;
+    Ok(match labels {
+        LabelSlice::U8(labels) => tally_inside(labels, shape),
+        LabelSlice::U16(labels) => tally_inside(labels, shape),
+        LabelSlice::U32(labels) => tally_inside(labels, shape),
+    })
 }
 
-impl Labels {
+impl LabelSlice<'_> {
     /// Number of voxels.
     pub fn len(&self) -> usize {
         match self {
-            Labels::U8(labels) => labels.len(),
-            Labels::U16(labels) => labels.len(),
-            Labels::U32(labels) => labels.len(),
+            LabelSlice::U8(labels) => labels.len(),
+            LabelSlice::U16(labels) => labels.len(),
+            LabelSlice::U32(labels) => labels.len(),
         }
     }
 
@@ -150,7 +151,7 @@ impl Labels {
 }
 
 /// The grid's shape, if an array of `voxels` fills it and it can be measured.
-pub(crate) fn checked_shape(grid: &Grid, voxels: usize) -> Result<[usize; 3], Fault> {
+fn checked_shape(grid: &Grid, voxels: usize) -> Result<[usize; 3], Fault> {
     let [nx, ny, nz] = grid.shape;
     if let Some(long) = grid.shape.iter().find(|length| **length > MAX_AXIS) {
         let what = format!("an axis of {long} voxels; at most {MAX_AXIS} can be measured");
@@ -162,27 +163,11 @@ pub(crate) fn checked_shape(grid: &Grid, voxels: usize) -> Result<[usize; 3], Fa
     Ok(grid.shape)
 }
 
-/// Visits the runs of voxels that are inside a mask: y, z, first x, x after the last. Runs of different non-zero
-/// labels are visited apart.
-pub(crate) fn for_each_inside_run(
-    labels: &Labels,
-    shape: [usize; 3],
-    visit: impl FnMut(usize, usize, usize, usize),
-) {
-    match labels {
-        Labels::U8(labels) => inside_runs(labels, shape, visit),
-        Labels::U16(labels) => inside_runs(labels, shape, visit),
-        Labels::U32(labels) => inside_runs(labels, shape, visit),
-    }
-}
-
-fn inside_runs<T: LabelWord>(
-    labels: &[T],
-    [nx, ny, _]: [usize; 3],
-    mut visit: impl FnMut(usize, usize, usize, usize),
-) {
+fn tally_inside<T: LabelWord>(labels: &[T], shape: [usize; 3]) -> Tally {
+    let [nx, ny, _] = shape;
+    let mut tally = Tally::default();
     if labels.is_empty() {
-        return;
+        return tally;
     }
     for (z, slice) in labels.chunks_exact(nx * ny).enumerate() {
         // A mask is mostly empty slices, and its slices mostly empty rows.
@@ -190,15 +175,18 @@ fn inside_runs<T: LabelWord>(
             continue;
         }
         for (y, row) in slice.chunks_exact(nx).enumerate() {
-            if !all_zero(row) {
-                for_each_run(row, |label, start, end| {
-                    if label != T::ZERO {
-                        visit(y, z, start, end);
-                    }
-                });
+            if all_zero(row) {
+                continue;
             }
+            let place = RowPlace::new(shape, y, z);
+            for_each_run(row, |label, start, end| {
+                if label != T::ZERO {
+                    tally.add_run(place, start, end);
+                }
+            });
         }
     }
+    tally
 }
 
 fn tally_rows<T: LabelWord>(labels: &[T], shape: [usize; 3]) -> Result<Vec<(u32, Tally)>, Fault> {
@@ -258,9 +246,8 @@ mod tests {
     use super::*;
     use crate::space::Affine;
 
-    fn map(shape: [usize; 3], labels: Labels) -> LabelVolume {
-        let grid = Grid { shape, affine: Affine::scaled([2.0, 3.0, 4.0], [10.0, 20.0, 30.0]) };
-        LabelVolume { grid, labels, names: Default::default(), warnings: Vec::new() }
+    fn grid(shape: [usize; 3]) -> Grid {
+        Grid { shape, affine: Affine::scaled([2.0, 3.0, 4.0], [10.0, 20.0, 30.0]) }
     }
 
     #[test]
@@ -270,14 +257,13 @@ mod tests {
         labels[1 + 4 * (1 + 3)] = 9;
         labels[2 + 4 * (1 + 3)] = 9;
         labels[3 + 4 * (2 + 3 * 2)] = 9;
-        let tallies = measure_labels(&map([4, 3, 3], Labels::U8(labels))).unwrap();
+        let tallies = measure_labels(&grid([4, 3, 3]), LabelSlice::U8(&labels)).unwrap();
         let [(9, tally)] = tallies[..] else { panic!("{tallies:?}") };
         assert_eq!(tally.voxels, 3);
         assert_eq!(tally.sum, [6, 4, 4]);
         assert_eq!(tally.bounds(), Some(([1, 1, 1], [3, 2, 2])));
         assert_eq!(tally.border, 1);
-        let grid = Grid { shape: [4, 3, 3], affine: Affine::scaled([2.0, 3.0, 4.0], [10.0, 20.0, 30.0]) };
-        let structure = tally.structure("x", Some(9), &grid);
+        let structure = tally.structure("x", Some(9), &grid([4, 3, 3]));
         assert_eq!(structure.volume_ml, 3.0 * 24.0 / 1000.0);
         assert_eq!(structure.centroid_index, Some([2.0, 4.0 / 3.0, 4.0 / 3.0]));
         assert_eq!(structure.bbox_center_ras_mm, Some([14.0, 24.5, 36.0]));
@@ -286,29 +272,29 @@ mod tests {
     #[test]
     fn ids_near_two_to_the_32_cost_no_table() {
         let labels = vec![0, u32::MAX, u32::MAX, 5, 4095, 4096, 0, 1_000_000_007];
-        let tallies = measure_labels(&map([8, 1, 1], Labels::U32(labels))).unwrap();
+        let tallies = measure_labels(&grid([8, 1, 1]), LabelSlice::U32(&labels)).unwrap();
         let counts: Vec<_> = tallies.iter().map(|(label, tally)| (*label, tally.voxels)).collect();
         assert_eq!(counts, [(5, 1), (4095, 1), (4096, 1), (1_000_000_007, 1), (u32::MAX, 2)]);
     }
 
     #[test]
     fn an_image_given_as_label_map_is_refused() {
-        let labels = (0..70_000u32).map(|i| 10_000 + i).collect();
-        let fault = measure_labels(&map([70_000, 1, 1], Labels::U32(labels))).unwrap_err();
+        let labels: Vec<u32> = (0..70_000).map(|i| 10_000 + i).collect();
+        let fault = measure_labels(&grid([70_000, 1, 1]), LabelSlice::U32(&labels)).unwrap_err();
         assert!(fault.what.contains("65536 different labels"), "{fault}");
     }
 
     #[test]
     fn a_voxel_on_an_axis_of_length_one_is_one_border_voxel() {
-        let tally = measure_mask(&map([1, 3, 3], Labels::U8(vec![1; 9]))).unwrap();
+        let tally = measure_mask(&grid([1, 3, 3]), LabelSlice::U8(&vec![1; 9])).unwrap();
         assert_eq!((tally.voxels, tally.border), (9, 9));
-        let tally = measure_mask(&map([3, 3, 3], Labels::U8(vec![1; 27]))).unwrap();
+        let tally = measure_mask(&grid([3, 3, 3]), LabelSlice::U8(&vec![1; 27])).unwrap();
         assert_eq!((tally.voxels, tally.border), (27, 26));
     }
 
     #[test]
     fn an_empty_array_has_no_structures() {
-        assert_eq!(measure_labels(&map([0, 4, 4], Labels::U8(vec![]))).unwrap(), []);
-        assert!(measure_labels(&map([2, 4, 4], Labels::U8(vec![]))).is_err());
+        assert_eq!(measure_labels(&grid([0, 4, 4]), LabelSlice::U8(&vec![])).unwrap(), []);
+        assert!(measure_labels(&grid([2, 4, 4]), LabelSlice::U8(&vec![])).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Volumes: reading NIfTI, canonical RAS+ voxels, structures and their measurements, resampling, windowing.
 
+mod cache;
+mod catalogue;
 mod describe;
 mod identity;
 mod mask;
@@ -7,23 +9,29 @@ mod measure;
 mod names;
 mod nifti;
 mod parts;
+mod report;
 mod resample;
 mod runs;
 mod segmentation;
 mod sources;
+mod store;
 mod window;
 
+pub use catalogue::catalogue_entry;
 pub use describe::{Canonical, VolumeReport, describe};
 pub use identity::volume_id;
 pub use mask::{Mask, PlaneMask};
 pub use measure::{MAX_AXIS, MAX_STRUCTURES, Tally, measure_labels, measure_mask};
 pub use names::{parse_name_map, swap_sides};
 pub use nifti::{Datatype, Header, LabelReader, LabelSlice, LabelView, MAX_IMAGE_BYTES, read_header};
+pub use report::{StructureRow, StructuresReport, measure_path};
 pub use resample::{
-    MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest, sample_trilinear,
+    MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest,
+    sample_trilinear,
 };
 pub use segmentation::Segmentation;
-pub use sources::{GRID_TOLERANCE_MM, LoadLabels, MAX_MASK_BYTES};
+pub use sources::{GRID_TOLERANCE_MM, LabelSource, MAX_MASK_BYTES};
+pub use store::VolumeStore;
 pub use window::{Bounds, LinearWindow, PercentileWindow, Window, WindowPreset};
 
 use crate::space::Affine;

@@ -85,9 +85,9 @@ pub fn swap_sides(name: &str) -> String {
     while !rest.is_empty() {
         let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        // A bare L or R is a side only behind other words: `Precentral_L`, but not the name `R`.
-        let last = after.is_empty() && !swapped.is_empty();
-        swapped.push_str(opposite(word, last).unwrap_or(word));
+        // A bare L or R is a side only as the tail of a class name: `Precentral_L`, but neither `R` nor `level L`.
+        let tail = after.is_empty() && swapped.ends_with(['_', '-']);
+        swapped.push_str(opposite(word, tail).unwrap_or(word));
         let gap = after.find(char::is_alphanumeric).unwrap_or(after.len());
         swapped.push_str(&after[..gap]);
         rest = &after[gap..];
@@ -95,9 +95,9 @@ pub fn swap_sides(name: &str) -> String {
     swapped
 }
 
-fn opposite(word: &str, last: bool) -> Option<&'static str> {
+fn opposite(word: &str, tail: bool) -> Option<&'static str> {
     const PAIRS: [(&str, &str); 3] = [("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")];
-    let pairs = PAIRS.iter().chain(last.then_some(&("L", "R")));
+    let pairs = PAIRS.iter().chain(tail.then_some(&("L", "R")));
     for (left, right) in pairs {
         if word == *left {
             return Some(right);
@@ -156,7 +156,8 @@ mod tests {
             assert_eq!(swap_sides(one), other);
             assert_eq!(swap_sides(other), one);
         }
-        for same in ["vertebrae_L1", "spleen", "cleft", "bright_spot", "L", "", "_", "portal_vein"] {
+        for same in ["vertebrae_L1", "spleen", "cleft", "bright_spot", "L", "level L", "", "_", "portal_vein"]
+        {
             assert_eq!(swap_sides(same), same);
         }
     }

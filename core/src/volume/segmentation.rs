@@ -1,6 +1,5 @@
 //! The structures of a case as masks on the image grid, for measuring slices and drawing overlays.
 
-use super::LabelVolume;
 use super::mask::{Mask, PlaneMask};
 use super::measure::Tally;
 use super::parts::{largest_part, largest_part_in_plane};
@@ -233,11 +232,4 @@ fn section(structure: usize, plane: &PlaneMask, axis: usize, index: usize) -> Op
         bbox_min: place(min),
         bbox_max: place(max),
     })
-}
-
-impl LabelVolume {
-    /// A label map made in memory.
-    pub fn new(grid: Grid, labels: super::Labels) -> Self {
-        Self { grid, labels, names: BTreeMap::new(), warnings: Vec::new() }
-    }
 }

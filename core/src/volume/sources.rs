@@ -4,8 +4,8 @@ use super::mask::Mask;
 use super::measure::{TABLE_LABELS, Tally, measure_labels, measure_mask};
 use super::runs::{LabelWord, for_each_run};
 use super::segmentation::{Form, Segmentation};
-use super::{LabelVolume, Labels};
-use crate::case::{Case, NamedBox, NamedMask, StructureSource, VolumeRef};
+use super::{LabelReader, LabelSlice, LabelView, LabelVolume};
+use crate::case::{Case, NamedBox, NamedMask, StructureSource, VolumeRef, VolumeSource};
 use crate::fault::Fault;
 use crate::structure::{Grid, Measured, Warning};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,8 +17,37 @@ pub const GRID_TOLERANCE_MM: f64 = 0.1;
 /// the memory. A full-body map of 117 structures takes about 250 MB.
 pub const MAX_MASK_BYTES: usize = 1 << 30;
 
-/// Reads the label map or mask behind a reference.
-pub type LoadLabels<'a> = dyn FnMut(&VolumeRef) -> Result<LabelVolume, Fault> + 'a;
+/// Reads the label maps and masks of cases, one after the other.
+pub trait LabelSource {
+    /// The label map or mask behind a reference, in canonical RAS+.
+    ///
+    /// # Errors
+    /// Those of [`LabelReader::read`], and Unsupported for a kind of reference that this source does not know.
+    fn labels(&mut self, volume: &VolumeRef) -> Result<LabelView<'_>, Fault>;
+}
+
+impl LabelSource for LabelReader {
+    fn labels(&mut self, volume: &VolumeRef) -> Result<LabelView<'_>, Fault> {
+        match &volume.source {
+            VolumeSource::File { path } => self.read(path),
+            VolumeSource::Dataset { key } => {
+                Err(Fault::unsupported(format!("volume {key:?} lies in a data set and not in a file")))
+            }
+        }
+    }
+}
+
+impl LabelVolume {
+    /// The label map, borrowed.
+    pub fn view(&self) -> LabelView<'_> {
+        LabelView {
+            grid: self.grid,
+            labels: self.labels.as_slice(),
+            names: self.names.clone(),
+            warnings: self.warnings.clone(),
+        }
+    }
+}
 
 impl Segmentation {
     /// Structures of a label map, ascending label. Names come from `names`, else from the file's own table, else
@@ -26,28 +55,30 @@ impl Segmentation {
     ///
     /// # Errors
     /// Data: too many labels, or masks above [`MAX_MASK_BYTES`].
-    pub fn from_labels(volume: &LabelVolume, names: Option<&BTreeMap<u32, String>>) -> Result<Self, Fault> {
-        let tallies = measure_labels(volume)?;
-        let mut warnings = volume.warnings.clone();
+    pub fn from_labels(volume: &LabelView<'_>, names: Option<&BTreeMap<u32, String>>) -> Result<Self, Fault> {
+        let tallies = measure_labels(&volume.grid, volume.labels)?;
+        let measured = named(&tallies, volume, names);
         let labels: Vec<u32> = tallies.iter().map(|(label, _)| *label).collect();
-        let named = name_labels(&labels, names, &volume.names, &mut warnings);
         let mut bytes = 0;
         let mut masks = Vec::with_capacity(tallies.len());
         for (_, tally) in &tallies {
             masks.push(empty_mask(tally, &mut bytes)?);
         }
-        match &volume.labels {
-            Labels::U8(map) => pack(map, volume.grid.shape, &labels, &mut masks),
-            Labels::U16(map) => pack(map, volume.grid.shape, &labels, &mut masks),
-            Labels::U32(map) => pack(map, volume.grid.shape, &labels, &mut masks),
+        match volume.labels {
+            LabelSlice::U8(map) => pack(map, volume.grid.shape, &labels, &mut masks),
+            LabelSlice::U16(map) => pack(map, volume.grid.shape, &labels, &mut masks),
+            LabelSlice::U32(map) => pack(map, volume.grid.shape, &labels, &mut masks),
         }
-        let structures = tallies
-            .iter()
-            .zip(named)
-            .map(|((label, tally), name)| tally.structure(&name, Some(*label), &volume.grid))
-            .collect();
-        let measured = Measured { grid: volume.grid, structures, overlaps: Vec::new(), warnings };
         Ok(Self::assemble(measured, masks, Form::LabelMap, BTreeMap::new()))
+    }
+
+    /// Only the measurements of [`Segmentation::from_labels`], without the masks: one pass.
+    ///
+    /// # Errors
+    /// Data: too many labels.
+    pub fn measure(volume: &LabelView<'_>, names: Option<&BTreeMap<u32, String>>) -> Result<Measured, Fault> {
+        let tallies = measure_labels(&volume.grid, volume.labels)?;
+        Ok(named(&tallies, volume, names))
     }
 
     /// Structures from one binary mask each, in order of name; non-zero is inside. The masks are loaded one after the
@@ -58,7 +89,7 @@ impl Segmentation {
     pub fn from_masks(
         grid: Option<&Grid>,
         masks: &[NamedMask],
-        load: &mut LoadLabels<'_>,
+        source: &mut dyn LabelSource,
     ) -> Result<Self, Fault> {
         let mut sorted: Vec<&NamedMask> = masks.iter().collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -67,8 +98,9 @@ impl Segmentation {
         }
         let mut gathering = grid.map(|grid| Gathering::on(*grid));
         for named in sorted {
-            let volume =
-                load(&named.volume).map_err(|fault| fault.within(format!("mask {:?}", named.name)))?;
+            let volume = source
+                .labels(&named.volume)
+                .map_err(|fault| fault.within(format!("mask {:?}", named.name)))?;
             let gathering = gathering.get_or_insert_with(|| Gathering::on(volume.grid));
             gathering.add(named, &volume)?;
         }
@@ -108,18 +140,18 @@ impl Segmentation {
     ///
     /// # Errors
     /// Those of the loader and of the form at hand; Data when a label map or mask lies on another grid than the image.
-    pub fn load(case: &Case, image: Option<&Grid>, load: &mut LoadLabels<'_>) -> Result<Self, Fault> {
+    pub fn load(case: &Case, image: Option<&Grid>, source: &mut dyn LabelSource) -> Result<Self, Fault> {
         let missing = || Fault::data("no image to say on which grid the structures lie");
         match &case.structures {
             StructureSource::LabelMap { volume, names } => {
-                let mut labels = load(volume)?;
+                let mut labels = source.labels(volume)?;
                 if let Some(image) = image {
                     same_grid("the label map", &labels.grid, image)?;
                     labels.grid = *image;
                 }
                 Self::from_labels(&labels, Some(names).filter(|names| !names.is_empty()))
             }
-            StructureSource::Masks { masks } => Self::from_masks(image, masks, load),
+            StructureSource::Masks { masks } => Self::from_masks(image, masks, source),
             StructureSource::Boxes { boxes } => Self::from_boxes(image.ok_or_else(missing)?, boxes),
             StructureSource::None => image.map(|image| Self::empty(*image)).ok_or_else(missing),
         }
@@ -152,18 +184,18 @@ impl Gathering {
         }
     }
 
-    fn add(&mut self, named: &NamedMask, volume: &LabelVolume) -> Result<(), Fault> {
+    fn add(&mut self, named: &NamedMask, volume: &LabelView<'_>) -> Result<(), Fault> {
         let place = || format!("mask {:?}", named.name);
         same_grid(&place(), &volume.grid, &self.grid)?;
-        let tally = measure_mask(volume).map_err(|fault| fault.within(place()))?;
+        let tally = measure_mask(&volume.grid, volume.labels).map_err(|fault| fault.within(place()))?;
         let mut mask = empty_mask(&tally, &mut self.bytes).map_err(|fault| fault.within(place()))?;
         if let Some(mask) = &mut mask {
             let last = volume.grid.shape.map(|length| length - 1);
             let seen = self.seen.get_or_insert_with(|| Mask::over([0; 3], last));
-            match &volume.labels {
-                Labels::U8(labels) => pack_mask(labels, volume.grid.shape, mask),
-                Labels::U16(labels) => pack_mask(labels, volume.grid.shape, mask),
-                Labels::U32(labels) => pack_mask(labels, volume.grid.shape, mask),
+            match volume.labels {
+                LabelSlice::U8(labels) => pack_mask(labels, volume.grid.shape, mask),
+                LabelSlice::U16(labels) => pack_mask(labels, volume.grid.shape, mask),
+                LabelSlice::U32(labels) => pack_mask(labels, volume.grid.shape, mask),
             }
             if let Some(met) = mask.merge_into(seen) {
                 let number = self.masks.len();
@@ -246,6 +278,21 @@ fn pack_mask<T: LabelWord>(labels: &[T], [nx, ny, _]: [usize; 3], mask: &mut Mas
             });
         }
     }
+}
+
+fn named(
+    tallies: &[(u32, Tally)],
+    volume: &LabelView<'_>,
+    names: Option<&BTreeMap<u32, String>>,
+) -> Measured {
+    let mut warnings = volume.warnings.clone();
+    let labels: Vec<u32> = tallies.iter().map(|(label, _)| *label).collect();
+    let structures = tallies
+        .iter()
+        .zip(name_labels(&labels, names, &volume.names, &mut warnings))
+        .map(|((label, tally), name)| tally.structure(&name, Some(*label), &volume.grid))
+        .collect();
+    Measured { grid: volume.grid, structures, overlaps: Vec::new(), warnings }
 }
 
 /// A name for each label: from the given map, else from the file's table, else `label_N`. Names are made unique.

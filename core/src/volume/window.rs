@@ -39,15 +39,8 @@ pub enum WindowPreset {
 
 impl WindowPreset {
     /// All presets.
-    pub const ALL: [WindowPreset; 7] = [
-        Self::SoftTissue,
-        Self::Mediastinum,
-        Self::Lung,
-        Self::Bone,
-        Self::Brain,
-        Self::Liver,
-        Self::Angio,
-    ];
+    pub const ALL: [WindowPreset; 7] =
+        [Self::SoftTissue, Self::Mediastinum, Self::Lung, Self::Bone, Self::Brain, Self::Liver, Self::Angio];
 
     /// Width and level.
     pub fn linear(self) -> LinearWindow {
@@ -138,7 +131,9 @@ impl PercentileWindow {
     pub fn bounds(&self, voxels: &[f32]) -> Result<Bounds, Fault> {
         let Self { low, high } = *self;
         if !(0.0..=100.0).contains(&low) || !(0.0..=100.0).contains(&high) || low >= high {
-            return Err(Fault::config(format!("percentiles {low} and {high} are not 0 <= low < high <= 100")));
+            return Err(Fault::config(format!(
+                "percentiles {low} and {high} are not 0 <= low < high <= 100"
+            )));
         }
         let mut values: Vec<f32> =
             voxels.iter().copied().filter(|value| *value != 0.0 && value.is_finite()).collect();
@@ -172,10 +167,13 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Grey level of a value: `clamp((value - black) / width, 0, 1) * 255`, halves rounded up. NaN is black.
+    /// Grey level of a value: `clamp((value - black) / width, 0, 1) * 255`, halves rounded up. A value that is NaN or
+    /// infinite says nothing about tissue and is black.
     pub fn grey(&self, value: f32) -> u8 {
+        if !value.is_finite() {
+            return 0;
+        }
         let share = ((f64::from(value) - self.black) / self.width).clamp(0.0, 1.0);
-        // The cast takes NaN to 0.
         (share * 255.0 + 0.5).floor() as u8
     }
 }

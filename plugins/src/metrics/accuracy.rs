@@ -1,1 +1,40 @@
-//! Stub.
+//! The share of right answers.
+
+use situs_core::prelude::*;
+
+/// Which records count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// All: whatever is not a right answer is wrong (strict).
+    All,
+    /// Only those from which an answer was read.
+    Parsed,
+}
+
+situs_core::component! {
+    /// Share of right answers: over all replies (strict), or over those from which an answer was read.
+    metric "accuracy";
+    pub struct Accuracy {
+        /// `all`: everything that is not the right answer is wrong. `parsed`: replies without a readable answer are left out.
+        pub over: Over = Over::All,
+    }
+}
+
+#[typetag::serde(name = "accuracy")]
+impl MetricSpec for Accuracy {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn Metric>, Fault> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Metric for Accuracy {
+    fn score(&self, record: &Record, _: &Replies) -> Result<Option<Score>, Fault> {
+        let counts = match record.answer.state {
+            AnswerState::Answered => true,
+            AnswerState::Failed => false,
+            _ => self.over == Over::All,
+        };
+        Ok(counts.then(|| Score::mean(f64::from(u8::from(record.is_right())))))
+    }
+}

@@ -14,6 +14,9 @@ situs_core::component! {
 #[typetag::serde(name = "greedy")]
 impl SamplerSpec for Greedy {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn Sampler>, Fault> {
+        if self.max_tokens == 0 {
+            return Err(Fault::config("must be at least 1").at("max_tokens"));
+        }
         Ok(Box::new(self.clone()))
     }
 }
@@ -27,7 +30,14 @@ impl Sampler for Greedy {
         self.max_tokens
     }
 
-    fn pick(&mut self, _logits: &Logits<'_>, _rows: &[Row<'_>], _out: &mut Vec<Pick>) -> Result<(), Fault> {
-        Err(Fault::internal("pick"))
+    fn pick(&mut self, logits: &Logits<'_>, rows: &[Row<'_>], out: &mut Vec<Pick>) -> Result<(), Fault> {
+        let mut scratch = Vec::new();
+        let host = logits.on_host(&mut scratch)?;
+        for row in rows {
+            let token = situs_kernels::argmax(host.row(row.index)?)
+                .map_err(|fault| Fault::internal(format!("row {}, step {}: {fault}", row.index, row.step)))?;
+            out.push(Pick { token, note: None });
+        }
+        Ok(())
     }
 }

@@ -52,7 +52,8 @@ pub(crate) fn load(path: &Path, buffers: &mut Buffers) -> Result<Loaded, Fault> 
     let (file, image) = header_path(path);
     let opened = Opened::open(&file)?;
     if !opened.gzip {
-        let header = header_from(BufReader::new(&opened.file)).map_err(|fault| fault.within(file.display()))?;
+        let header =
+            header_from(BufReader::new(&opened.file)).map_err(|fault| fault.within(file.display()))?;
         return if header.two_files {
             load_image(header, &image_path(&file, image)?, buffers)
         } else {
@@ -116,7 +117,7 @@ fn placed(start: u64, end: u64, header: Header) -> Result<Loaded, Fault> {
 /// Reads and checks a header, with the label names behind it.
 fn header_from(mut reader: impl Read) -> Result<Header, Fault> {
     let mut bytes = Vec::with_capacity(fields::NIFTI2_BYTES);
-    let mut fetch = |until: usize, bytes: &mut Vec<u8>, reader: &mut dyn Read| {
+    let fetch = |until: usize, bytes: &mut Vec<u8>, reader: &mut dyn Read| {
         let missing = until.saturating_sub(bytes.len()) as u64;
         reader.take(missing).read_to_end(bytes).map_err(|error| gzip::damaged(1, &error))
     };

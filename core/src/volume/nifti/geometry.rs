@@ -85,7 +85,8 @@ fn millimetres(fields: &Fields, warnings: &mut Vec<Warning>) -> f64 {
         3 => ("micrometres", 0.001),
         0 | 2 => return 1.0,
         other => {
-            let message = format!("xyzt_units names the unknown length unit {other}; millimetres are assumed");
+            let message =
+                format!("xyzt_units names the unknown length unit {other}; millimetres are assumed");
             warnings.push(Warning::new("units_unknown", message));
             return 1.0;
         }
@@ -153,9 +154,8 @@ fn guess(fields: &Fields, shape: [usize; 3], warnings: &mut Vec<Warning>) -> Aff
 fn compare(sform: &Affine, qform: &Affine, shape: [usize; 3], warnings: &mut Vec<Warning>) {
     let mut largest: f64 = 0.0;
     for corner in 0..8_usize {
-        let index = std::array::from_fn(|axis| {
-            if corner >> axis & 1 == 1 { shape[axis] as f64 - 1.0 } else { 0.0 }
-        });
+        let index =
+            std::array::from_fn(|axis| if corner >> axis & 1 == 1 { shape[axis] as f64 - 1.0 } else { 0.0 });
         let (a, b) = (sform.apply(index), qform.apply(index));
         let distance = (0..3).map(|axis| (a[axis] - b[axis]).powi(2)).sum::<f64>().sqrt();
         // A qform that is not finite is as far away as can be.

@@ -100,7 +100,9 @@ impl Header {
 
     /// Bytes of all voxels; [`Self::check_size`] has seen that they fit.
     pub(crate) fn data_bytes(&self) -> u64 {
-        self.dims.iter().fold(self.datatype.bytes() as u64, |bytes, length| bytes.saturating_mul(*length as u64))
+        self.dims
+            .iter()
+            .fold(self.datatype.bytes() as u64, |bytes, length| bytes.saturating_mul(*length as u64))
     }
 
     fn check_size(&self) -> Result<(), Fault> {

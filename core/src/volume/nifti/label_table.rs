@@ -16,7 +16,8 @@ pub(crate) fn names(area: &[u8], big_endian: bool) -> BTreeMap<u32, String> {
         return names;
     }
     while let Some((length, _)) = rest.split_first_chunk::<4>() {
-        let length = if big_endian { u32::from_be_bytes(*length) } else { u32::from_le_bytes(*length) } as usize;
+        let length =
+            if big_endian { u32::from_be_bytes(*length) } else { u32::from_le_bytes(*length) } as usize;
         let Some((entry, following)) = rest.split_at_checked(length) else { break };
         let Some(content) = entry.get(8..) else { break };
         read_table(&String::from_utf8_lossy(content), &mut names);
@@ -34,7 +35,9 @@ fn read_table(xml: &str, names: &mut BTreeMap<u32, String>) {
             return;
         }
         let Some((attributes, content)) = element.split_once('>') else { continue };
-        let Some(key) = attribute(attributes, "Key").and_then(|key| key.trim().parse().ok()) else { continue };
+        let Some(key) = attribute(attributes, "Key").and_then(|key| key.trim().parse().ok()) else {
+            continue;
+        };
         let name = match content.trim_start().strip_prefix("<![CDATA[") {
             Some(data) => data.split_once("]]>").map(|(name, _)| name.to_owned()),
             None => content.split_once("</Label>").map(|(name, _)| unescape(name)),

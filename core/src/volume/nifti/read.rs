@@ -25,7 +25,8 @@ impl Volume {
         let (grid, _) = header.canonical();
         let mut warnings = header.warnings.clone();
         if header.volumes() > 1 {
-            let message = format!("the first of {} volumes is used (dims {:?})", header.volumes(), header.dims);
+            let message =
+                format!("the first of {} volumes is used (dims {:?})", header.volumes(), header.dims);
             warnings.push(Warning::new("first_of_many", message));
         }
         Ok(Volume { grid, voxels, names: header.names, warnings })

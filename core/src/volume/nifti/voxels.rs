@@ -57,11 +57,15 @@ impl Walk {
         match self.step[0] {
             1 => out.extend(stored[start..start + nx].iter().map(|voxel| convert(*voxel))),
             -1 => out.extend(stored[start + 1 - nx..=start].iter().rev().map(|voxel| convert(*voxel))),
-            step if step > 0 => {
-                out.extend(stored[start..].iter().step_by(step as usize).take(nx).map(|voxel| convert(*voxel)))
-            }
+            step if step > 0 => out
+                .extend(stored[start..].iter().step_by(step as usize).take(nx).map(|voxel| convert(*voxel))),
             step => out.extend(
-                stored[..=start].iter().rev().step_by(step.unsigned_abs()).take(nx).map(|voxel| convert(*voxel)),
+                stored[..=start]
+                    .iter()
+                    .rev()
+                    .step_by(step.unsigned_abs())
+                    .take(nx)
+                    .map(|voxel| convert(*voxel)),
             ),
         }
     }

@@ -1,0 +1,379 @@
+//! The three jobs of a run: plan and draw, ask, score. All of them pick up where an earlier process stopped.
+
+use super::execute::{Counts, Desk, execute};
+use super::exit::{Exit, RunError};
+use super::folder::{RunFolder, read_json, write_json};
+use super::gate::{Gate, Patience};
+use super::journal::Journal;
+use super::manifest::Manifest;
+use super::media::RunMedia;
+use super::media_store::MediaStore;
+use super::parts::Parts;
+use super::plan::{Cases, PlanFile, QuestionReader, earlier_plan, list_cases, measure, write_plan};
+use super::progress::Progress;
+use super::score::{ArmScores, score_arm};
+use super::scores_file::write_scores;
+use super::summary::RunSummary;
+use super::tables::{PairedValues, Tables, paired_values};
+use crate::case::Case;
+use crate::config::RunConfig;
+use crate::digest::Draw;
+use crate::fault::Fault;
+use crate::record::Record;
+use crate::registry::Registry;
+use crate::volume::VolumeStore;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+/// Questions whose records are handed to reports, each with all arms.
+const SAMPLED_QUESTIONS: usize = 48;
+
+/// What the command line adds to a config.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Run folder.
+    pub folder: PathBuf,
+    /// Ask only so many of the selected questions, balanced over cells.
+    pub limit: Option<u64>,
+    /// Set to stop: requests in flight finish, the journal is flushed.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Run folder.
+    pub folder: PathBuf,
+    /// Figures.
+    pub summary: RunSummary,
+    /// Replies received by this process.
+    pub asked: u64,
+    /// Tries that were repeated.
+    pub retries: u64,
+    /// Questions without a reply after all tries.
+    pub failed: u64,
+    /// Questions that were never asked.
+    pub missing: u64,
+    /// Whether more failed than the config allows.
+    pub exit: Exit,
+    /// Some questions with all arms' records, for reports.
+    pub samples: Vec<Record>,
+}
+
+/// `timings.json`: the one file that differs from run to run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Timings {
+    /// Seconds per stage of this process.
+    pub seconds: BTreeMap<String, f64>,
+    /// Replies received by this process.
+    pub asked: u64,
+    /// Tries that were repeated, after faults that passed.
+    pub retries: u64,
+    /// Requests per second while asking.
+    pub requests_per_second: Option<f64>,
+    /// Tokens generated per second while asking, as far as backends count them.
+    pub tokens_per_second: Option<f64>,
+    /// Seconds spent drawing pictures, over all threads.
+    pub drawing_seconds: f64,
+}
+
+/// Plans a run and draws all pictures without asking any model.
+///
+/// # Errors
+/// As [`run`].
+pub fn build(
+    config: &RunConfig,
+    registry: &Registry,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<PlanFile, RunError> {
+    let parts = Parts::build(config, registry)?;
+    let job = Job::open(config, parts, options, progress)?;
+    let mut clock = Clock::default();
+    job.with_desk(|desk, store| {
+        let (plan, cases) = job.plan(desk, store, &mut clock)?;
+        progress.stage("draw", plan.counts.selected);
+        for question in QuestionReader::open(&options.folder)? {
+            let question = question?;
+            let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.get(name)).collect();
+            for renderer in &desk.parts.renderers {
+                match renderer.renderer.render(&shown, &question, desk.media) {
+                    Err(fault) if fault.cause == crate::fault::Cause::Internal => return Err(fault.into()),
+                    Err(fault) => progress.line(&format!("{}: {fault}", question.id)),
+                    Ok(_) => {}
+                }
+            }
+            progress.advance(1);
+        }
+        Ok(plan)
+    })
+}
+
+/// Runs everything that is missing and scores everything that is there.
+///
+/// # Errors
+/// What ends a run early; the journal keeps every reply that was received.
+pub fn run(
+    config: &RunConfig,
+    registry: &Registry,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
+    let parts = Parts::build(config, registry)?;
+    let job = Job::open(config, parts, options, progress)?;
+    let mut clock = Clock::default();
+    job.with_desk(|desk, store| {
+        let (plan, cases) = job.plan(desk, store, &mut clock)?;
+        let requests = plan.counts.selected * desk.parts.arms.len() as u64 * u64::from(desk.trials);
+        progress.stage("ask", requests);
+        let asked = clock.time("ask", || execute(desk, QuestionReader::open(&options.folder)?, &cases));
+        clock.write(desk, &options.folder)?;
+        asked?;
+        store.clear();
+        let outcome = clock.time("score", || job.score(desk, &plan))?;
+        clock.write(desk, &options.folder)?;
+        Ok(outcome)
+    })
+}
+
+/// Reads the replies of a finished or interrupted run again and scores them anew. No model is loaded or asked.
+///
+/// # Errors
+/// When the folder holds no run.
+pub fn score(
+    folder: &Path,
+    registry: &Registry,
+    metrics: Option<&RunConfig>,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
+    recorded(folder, registry, metrics, progress, |job, desk| {
+        let plan: PlanFile = read_json(&folder.join("plan.json"))?;
+        job.score(desk, &plan)
+    })
+}
+
+/// All records of a run, arm by arm in config order, ordered by question id and trial.
+///
+/// # Errors
+/// When the folder holds no run.
+pub fn load_records(folder: &Path, registry: &Registry) -> Result<Vec<Record>, RunError> {
+    recorded(folder, registry, None, &super::progress::Silent, |_, desk| {
+        let mut records = Vec::new();
+        for arm in &desk.parts.arms {
+            records.extend(score_arm(desk, folder, arm)?.records);
+        }
+        Ok(records)
+    })
+}
+
+fn recorded<T>(
+    folder: &Path,
+    registry: &Registry,
+    metrics: Option<&RunConfig>,
+    progress: &dyn Progress,
+    work: impl FnOnce(&Job<'_>, &Desk<'_>) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let manifest_path = folder.join("manifest.json");
+    if !manifest_path.exists() {
+        return Err(
+            Fault::data(format!("{} holds no run: manifest.json is missing", folder.display())).into()
+        );
+    }
+    let mut manifest: Manifest = read_json(&manifest_path)?;
+    let parts = match metrics {
+        None => Parts::recorded(&manifest, registry)?,
+        Some(config) => {
+            manifest.run.slices = config.run.slices.clone();
+            manifest.run.facets = config.run.facets.clone();
+            manifest.composites = config.composites.clone();
+            Parts::recorded(&manifest, registry)?.with_metrics(config, registry)?
+        }
+    };
+    let options = RunOptions { folder: folder.to_owned(), limit: manifest.limit, stop: Arc::default() };
+    let job = Job { locked: RunFolder::open(folder)?, manifest, parts, options, progress };
+    job.with_desk(|desk, _| work(&job, desk))
+}
+
+/// A run on its folder.
+struct Job<'a> {
+    locked: RunFolder,
+    manifest: Manifest,
+    parts: Parts,
+    options: RunOptions,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Job<'a> {
+    fn open(
+        config: &RunConfig,
+        parts: Parts,
+        options: &RunOptions,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, RunError> {
+        if parts.dataset.is_empty() {
+            return Err(list_cases(parts.dataset.as_ref())
+                .err()
+                .unwrap_or_else(|| Fault::data("no cases"))
+                .into());
+        }
+        let locked = RunFolder::open(&options.folder)?;
+        let manifest = Manifest::of(config, &parts, options.limit);
+        manifest.settle(locked.path())?;
+        Ok(Self { locked, manifest, parts, options: options.clone(), progress })
+    }
+
+    fn with_desk<T>(
+        &self,
+        work: impl FnOnce(&Desk<'_>, &VolumeStore) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let run = &self.manifest.run;
+        let volumes = VolumeStore::new(Arc::clone(&self.parts.dataset), run.cache_mb << 20, run.mirrored);
+        let pictures = MediaStore::new(self.locked.file("media"));
+        let media = RunMedia { volumes: &volumes, pictures: &pictures };
+        let (journal, index) = Journal::open(&self.locked.file("journal.jsonl"))?;
+        let gates = self
+            .parts
+            .models
+            .iter()
+            .map(|model| {
+                let most = model.backend.card().parallel;
+                Gate::new(run.max_connections.map_or(most, |asked| asked.min(most)))
+            })
+            .collect();
+        let desk = Desk {
+            parts: &self.parts,
+            media: &media,
+            journal: &journal,
+            index: RwLock::new(index),
+            gates,
+            patience: Patience { retries: run.retries, backoff: Duration::from_millis(run.backoff_ms) },
+            stop: &self.options.stop,
+            seed: run.seed,
+            trials: run.trials,
+            progress: self.progress,
+            fatal: Mutex::new(None),
+            counts: Counts::default(),
+        };
+        work(&desk, &volumes)
+    }
+
+    /// The plan, from an earlier process where it still holds.
+    fn plan(
+        &self,
+        desk: &Desk<'_>,
+        store: &VolumeStore,
+        clock: &mut Clock,
+    ) -> Result<(PlanFile, BTreeMap<String, Case>), RunError> {
+        let (folder, limit) = (self.locked.path(), self.options.limit);
+        if let Some(plan) = earlier_plan(folder, &self.manifest.identity, limit) {
+            let (cases, _) = list_cases(self.parts.dataset.as_ref())?;
+            return Ok((plan, cases.iter().map(|case| (case.name.clone(), store.seen(case))).collect()));
+        }
+        let cases: Cases = clock.time("measure", || measure(desk, store))?;
+        let plan = clock.time("plan", || {
+            write_plan(desk, &cases, &self.manifest.run, limit, &self.manifest.identity, folder)
+        })?;
+        Ok((plan, cases.by_name))
+    }
+
+    fn score(&self, desk: &Desk<'_>, plan: &PlanFile) -> Result<Outcome, RunError> {
+        let folder = self.locked.path();
+        let tables = Tables { desk, run: &self.manifest.run };
+        let mut summary = RunSummary {
+            format: "situs-summary-1".to_owned(),
+            suite: self.manifest.name.clone(),
+            dataset: self.manifest.dataset_card.name.clone(),
+            family: format!("{} {}", self.manifest.family.name, self.manifest.family_version),
+            seed: self.manifest.run.seed,
+            plan: plan.counts.clone(),
+            arms: Vec::new(),
+            comparisons: Vec::new(),
+            composites: Vec::new(),
+        };
+        self.progress.stage("score", desk.parts.arms.len() as u64);
+        let mut all: Vec<ArmScores> = Vec::new();
+        let mut paired: Vec<(String, PairedValues)> = Vec::new();
+        for arm in &desk.parts.arms {
+            let scores = score_arm(desk, folder, arm)?;
+            summary.arms.push(tables.arm(&arm.name, &scores)?);
+            for composite in &self.manifest.composites {
+                let value = tables.composite(composite, &scores)?;
+                summary.composites.push((composite.name.clone(), arm.name.clone(), value));
+            }
+            for (reason, count) in &scores.dropped {
+                let most = summary.plan.dropped.entry(reason.clone()).or_default();
+                *most = (*most).max(*count);
+            }
+            paired.push((arm.name.clone(), paired_values(&scores)));
+            all.push(scores);
+            self.progress.advance(1);
+        }
+        summary.comparisons = tables.comparisons(&paired);
+        let metrics: Vec<String> = desk.parts.metrics.keys().cloned().collect();
+        write_scores(&folder.join("scores.parquet"), &metrics, &all)?;
+        write_json(&folder.join("summary.json"), &summary)?;
+        let failed = all
+            .iter()
+            .flat_map(|arm| &arm.records)
+            .filter(|record| record.answer.state == crate::record::AnswerState::Failed)
+            .count() as u64;
+        let missing: u64 = all.iter().map(|arm| arm.missing).sum();
+        Ok(Outcome {
+            folder: folder.to_owned(),
+            samples: samples(&all, self.manifest.run.seed),
+            summary,
+            asked: desk.counts.asked.load(Ordering::Relaxed),
+            retries: desk.gates.iter().map(|gate| gate.retries.load(Ordering::Relaxed)).sum(),
+            failed,
+            missing,
+            exit: if failed > self.manifest.run.max_failures { Exit::Failures } else { Exit::Done },
+        })
+    }
+}
+
+/// A seeded choice of questions, with the records of every arm.
+fn samples(arms: &[ArmScores], seed: u64) -> Vec<Record> {
+    let Some(first) = arms.first() else { return Vec::new() };
+    let draw = Draw::new(seed).of("samples");
+    let mut ids: Vec<&str> = first.records.iter().map(|record| record.question.id.as_str()).collect();
+    ids.dedup();
+    ids.sort_by_key(|id| (draw.of(id).bits(), *id));
+    ids.truncate(SAMPLED_QUESTIONS);
+    ids.iter()
+        .flat_map(|id| arms.iter().map(move |arm| (id, arm)))
+        .flat_map(|(id, arm)| arm.records.iter().filter(move |record| record.question.id == **id))
+        .cloned()
+        .collect()
+}
+
+/// Seconds per stage.
+#[derive(Default)]
+struct Clock(BTreeMap<String, f64>);
+
+impl Clock {
+    fn time<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.0.insert(stage.to_owned(), started.elapsed().as_secs_f64());
+        result
+    }
+
+    fn write(&self, desk: &Desk<'_>, folder: &Path) -> Result<(), Fault> {
+        let asked = desk.counts.asked.load(Ordering::Relaxed);
+        let per_second =
+            |count: u64| self.0.get("ask").filter(|s| **s > 0.0 && count > 0).map(|s| count as f64 / s);
+        let timings = Timings {
+            seconds: self.0.clone(),
+            asked,
+            retries: desk.gates.iter().map(|gate| gate.retries.load(Ordering::Relaxed)).sum(),
+            requests_per_second: per_second(asked),
+            tokens_per_second: per_second(desk.counts.tokens.load(Ordering::Relaxed)),
+            drawing_seconds: desk.counts.drawing_us.load(Ordering::Relaxed) as f64 / 1e6,
+        };
+        write_json(&folder.join("timings.json"), &timings)
+    }
+}

@@ -1,0 +1,171 @@
+//! `manifest.json`: what a run is made of, so that it can be built again and never be mixed with another.
+
+use super::folder::{read_json, write_json};
+use super::parts::Parts;
+use crate::case::DatasetCard;
+use crate::config::{Composite, RunConfig, RunTable};
+use crate::digest::Digest;
+use crate::fault::Fault;
+use crate::model_backend::ModelCard;
+use crate::registry::Identity;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// An arm as the manifest stores it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmManifest {
+    /// Name.
+    pub name: String,
+    /// Backend with its parameters.
+    pub model: Identity,
+    /// What the backend says of itself.
+    pub card: ModelCard,
+    /// Decoding rule.
+    pub sampler: Identity,
+    /// Renderer.
+    pub renderer: Identity,
+}
+
+/// The whole manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `situs-manifest-1`.
+    pub format: String,
+    /// Version of the tool that started the run.
+    pub tool: String,
+    /// Suite.
+    pub name: String,
+    /// Digest over everything that decides what is asked and of whom: a run folder holds one such identity.
+    pub identity: String,
+    /// Data set with its parameters.
+    pub dataset: Identity,
+    /// What the data set says of itself.
+    pub dataset_card: DatasetCard,
+    /// Family with its parameters.
+    pub family: Identity,
+    /// Version of its texts and rules.
+    pub family_version: String,
+    /// Arms.
+    pub arms: Vec<ArmManifest>,
+    /// Models bound to roles.
+    pub roles: BTreeMap<String, Identity>,
+    /// Metrics; may change between runs, since replies are kept and scoring is repeated.
+    pub metrics: BTreeMap<String, Identity>,
+    /// The `[run]` table.
+    pub run: RunTable,
+    /// Composite figures.
+    pub composites: Vec<Composite>,
+    /// `--limit`.
+    pub limit: Option<u64>,
+}
+
+impl Manifest {
+    /// The manifest of a run.
+    pub fn of(config: &RunConfig, parts: &Parts, limit: Option<u64>) -> Self {
+        let mut manifest = Self {
+            format: "situs-manifest-1".to_owned(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            name: config.name.clone(),
+            identity: String::new(),
+            dataset: parts.dataset_identity.clone(),
+            dataset_card: parts.dataset.card().clone(),
+            family: parts.family_identity.clone(),
+            family_version: parts.family.version().to_owned(),
+            arms: parts
+                .arms
+                .iter()
+                .map(|arm| ArmManifest {
+                    name: arm.name.clone(),
+                    model: parts.models[arm.model].identity.clone(),
+                    card: parts.models[arm.model].backend.card().clone(),
+                    sampler: arm.sampler_identity.clone(),
+                    renderer: parts.renderers[arm.renderer].identity.clone(),
+                })
+                .collect(),
+            roles: parts
+                .roles
+                .iter()
+                .map(|role| (role.name.clone(), parts.models[role.model].identity.clone()))
+                .collect(),
+            metrics: parts
+                .metrics
+                .iter()
+                .map(|(name, (_, identity))| (name.clone(), identity.clone()))
+                .collect(),
+            run: config.run.clone(),
+            composites: config.composites.clone(),
+            limit,
+        };
+        manifest.identity = Digest::new("situs-manifest-1").json(&manifest.deciding()).short();
+        manifest
+    }
+
+    /// The part that decides what is asked and of whom. Speed, patience, metrics and tables are free to change.
+    fn deciding(&self) -> Value {
+        let arms: Vec<Value> = self
+            .arms
+            .iter()
+            .map(|arm| {
+                serde_json::json!({
+                    "name": arm.name, "model": arm.card.digest, "sampler": arm.sampler, "renderer": arm.renderer,
+                })
+            })
+            .collect();
+        serde_json::json!({
+            "dataset": self.dataset, "data": self.dataset_card.digest,
+            "family": self.family, "family_version": self.family_version,
+            "arms": arms, "roles": self.roles,
+            "run": {
+                "seed": self.run.seed, "trials": self.run.trials, "mirrored": self.run.mirrored,
+                "questions": self.run.questions, "quota": self.run.quota, "quota_facet": self.run.quota_facet,
+            },
+        })
+    }
+
+    /// Writes the manifest, or checks it against the one that is there.
+    ///
+    /// # Errors
+    /// A config fault naming the first part that differs.
+    pub fn settle(&self, folder: &Path) -> Result<(), Fault> {
+        let path = folder.join("manifest.json");
+        if path.exists() {
+            let earlier: Manifest = read_json(&path)?;
+            if earlier.identity != self.identity {
+                let place = first_difference(&earlier.deciding(), &self.deciding(), "");
+                return Err(Fault::config(format!(
+                    "{} holds another run: {}",
+                    folder.display(),
+                    place.unwrap_or_else(|| "identity differs".to_owned())
+                ))
+                .help("choose another folder with --output, or run with the config it was started with"));
+            }
+        }
+        write_json(&path, self)
+    }
+}
+
+/// The first place where two values differ, with both values: `run.seed was 0, is 1`.
+fn first_difference(old: &Value, new: &Value, path: &str) -> Option<String> {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                first_difference(
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                    &below(key),
+                )
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(index, (a, b))| first_difference(a, b, &format!("{path}[{index}]"))),
+        (a, b) if a == b => None,
+        (a, b) => Some(format!("{path} was {a}, is {b}")),
+    }
+}

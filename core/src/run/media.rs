@@ -1,0 +1,44 @@
+//! Volumes and pictures of a run behind one door.
+
+use super::media_store::MediaStore;
+use crate::case::{Case, VolumeRef};
+use crate::fault::Fault;
+use crate::media::{Media, Picture};
+use crate::prompt::ImageRef;
+use crate::volume::{Segmentation, Volume, VolumeStore};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The volume store of a data set and the picture store of a run folder.
+pub struct RunMedia<'a> {
+    /// Voxels.
+    pub volumes: &'a VolumeStore,
+    /// Pictures.
+    pub pictures: &'a MediaStore,
+}
+
+impl Media for RunMedia<'_> {
+    fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
+        self.volumes.volume(volume)
+    }
+
+    fn segmentation(&self, case: &Case) -> Result<Arc<Segmentation>, Fault> {
+        self.volumes.segmentation(case)
+    }
+
+    fn put_picture(&self, picture: &Picture) -> Result<ImageRef, Fault> {
+        self.pictures.put_picture(picture)
+    }
+
+    fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
+        self.pictures.png(image)
+    }
+
+    fn put_volume(&self, shape_zyx: [usize; 3], voxels: &[f32]) -> Result<VolumeRef, Fault> {
+        self.pictures.put_volume(shape_zyx, voxels)
+    }
+
+    fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
+        self.pictures.path(digest)
+    }
+}

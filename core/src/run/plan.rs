@@ -1,0 +1,411 @@
+//! The plan: cases measured, questions asked of each, a balanced part of them selected over the whole catalogue.
+//!
+//! Two passes over the cases, so that the pool of a large data set never stands in memory: the first keeps a few words
+//! per question and selects, the second writes what was selected to `questions.jsonl`.
+
+use super::consult;
+use super::execute::Desk;
+use super::folder::{read_json, write_json, write_whole};
+use super::select::{Candidate, Quota, select};
+use super::summary::PlanCounts;
+use crate::case::Case;
+use crate::config::RunTable;
+use crate::digest::{Digest, sha256_of};
+use crate::fault::{Cause, Fault, file_fault};
+use crate::question::{Question, Reasons};
+use crate::question_family::{AskContext, Asked};
+use crate::reply::Replies;
+use crate::structure::{Catalogue, CatalogueEntry};
+use crate::volume::{VolumeStore, catalogue_entry};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Cases asked at once; bounds what a pass holds.
+const CASES_AT_ONCE: usize = 16;
+/// Longest line of a questions file.
+const MAX_QUESTION_BYTES: usize = 16 << 20;
+
+/// `plan.json`: what the questions file was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanFile {
+    /// `situs-plan-1`.
+    pub format: String,
+    /// Digest of the manifest's identity part.
+    pub identity: String,
+    /// `--limit` it was made with.
+    pub limit: Option<u64>,
+    /// Digest of `questions.jsonl`.
+    pub questions_sha256: String,
+    /// The funnel.
+    pub counts: PlanCounts,
+}
+
+/// The cases that can be used, with measurements.
+pub struct Cases {
+    /// Cases by name.
+    pub by_name: BTreeMap<String, Case>,
+    /// Usable cases in data set order, parallel to `catalogue.cases`.
+    pub usable: Vec<Case>,
+    /// Measurements.
+    pub catalogue: Catalogue,
+    /// Damaged cases: name and fault.
+    pub damaged: BTreeMap<String, String>,
+    /// Cases of the data set.
+    pub total: usize,
+}
+
+/// Lists the cases of a data set; damaged ones are named.
+///
+/// # Errors
+/// When the data set holds no case, or none that can be listed.
+pub fn list_cases(
+    dataset: &dyn crate::dataset::Dataset,
+) -> Result<(Vec<Case>, BTreeMap<String, String>), Fault> {
+    let mut cases = Vec::new();
+    let mut damaged = BTreeMap::new();
+    for index in 0..dataset.len() {
+        match dataset.case(index) {
+            Ok(case) => cases.push(case),
+            Err(fault) => {
+                damaged.insert(format!("case {index}"), fault.to_string());
+            }
+        }
+    }
+    if cases.is_empty() {
+        return Err(none_usable(dataset.len(), &damaged));
+    }
+    let mut names = BTreeSet::new();
+    for case in &cases {
+        if !names.insert(case.name.as_str()) {
+            return Err(Fault::data(format!("two cases are called {}", case.name)));
+        }
+    }
+    Ok((cases, damaged))
+}
+
+fn none_usable(total: usize, damaged: &BTreeMap<String, String>) -> Fault {
+    let first: Vec<String> = damaged.iter().take(3).map(|(name, fault)| format!("{name}: {fault}")).collect();
+    let list = if first.is_empty() { String::new() } else { format!(": {}", first.join("; ")) };
+    Fault::data(format!("none of {total} cases can be used{list}"))
+}
+
+/// Measures every case.
+///
+/// # Errors
+/// When no case can be used.
+pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
+    let dataset = desk.parts.dataset.as_ref();
+    let (cases, mut damaged) = list_cases(dataset)?;
+    let cases: Vec<Case> = cases.iter().map(|case| store.seen(case)).collect();
+    desk.progress.stage("measure", cases.len() as u64);
+    let entries: Vec<Result<CatalogueEntry, Fault>> = cases
+        .par_iter()
+        .map(|case| {
+            let entry = catalogue_entry(case, store);
+            desk.progress.advance(1);
+            entry
+        })
+        .collect();
+    let mut usable = Vec::new();
+    let mut catalogue = Catalogue::default();
+    let mut by_name = BTreeMap::new();
+    let total = dataset.len();
+    for (case, entry) in cases.into_iter().zip(entries) {
+        match entry {
+            Ok(entry) => {
+                catalogue.cases.push(entry);
+                by_name.insert(case.name.clone(), case.clone());
+                usable.push(case);
+            }
+            Err(fault) if fault.cause == Cause::Internal => return Err(fault),
+            Err(fault) => {
+                desk.progress.line(&format!("{}: left out: {fault}", case.name));
+                damaged.insert(case.name.clone(), fault.to_string());
+            }
+        }
+    }
+    if usable.is_empty() {
+        return Err(none_usable(total, &damaged));
+    }
+    let mut digest = Digest::new("situs-catalogue-1");
+    for entry in &catalogue.cases {
+        digest.text(&entry.case).text(&entry.volume_id);
+    }
+    catalogue.digest = digest.hex();
+    Ok(Cases { by_name, usable, catalogue, damaged, total })
+}
+
+/// Asks the family about one case until it needs nothing more.
+fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, Reasons), Fault> {
+    let case = &cases.usable[index];
+    let entry = &cases.catalogue.cases[index];
+    let mut replies = Replies::default();
+    for _ in 0..consult::MAX_ROUNDS {
+        let cx = AskContext {
+            case,
+            entry,
+            catalogue: &cases.catalogue,
+            seed: desk.seed,
+            replies: &replies,
+            media: desk.media,
+        };
+        match desk.parts.family.ask(&cx)? {
+            Asked::Needs(needs) => consult::answer(desk, "family", needs, &mut replies)?,
+            Asked::Questions { mut questions, left_out } => {
+                for question in &mut questions {
+                    complete(question, cases, &desk.parts.family_digest)?;
+                }
+                return Ok((questions, left_out));
+            }
+        }
+    }
+    Err(Fault::internal(format!("the family still consults after {} rounds", consult::MAX_ROUNDS)))
+}
+
+/// Fills in what the engine knows: volumes, cluster, identity.
+fn complete(question: &mut Question, cases: &Cases, family: &str) -> Result<(), Fault> {
+    question.volumes.clear();
+    for name in &question.cases {
+        let entry = cases.catalogue.entry(name).ok_or_else(|| {
+            Fault::internal(format!("template {}: there is no case {name}", question.template))
+        })?;
+        question.volumes.push(entry.volume_id.clone());
+        if question.cluster.is_empty() {
+            question.cluster.clone_from(&entry.cluster);
+        }
+    }
+    question.id = Digest::new("situs-question-1")
+        .json(&question.volumes)
+        .text(family)
+        .text(&question.template)
+        .json(&question.facets)
+        .json(&question.structures)
+        .text(&question.text)
+        .json(&question.scene)
+        .short();
+    Ok(())
+}
+
+/// Gives names small numbers.
+#[derive(Default)]
+struct Names(HashMap<String, u32>);
+
+impl Names {
+    fn id(&mut self, name: &str) -> u32 {
+        if let Some(id) = self.0.get(name) {
+            return *id;
+        }
+        let id = self.0.len() as u32;
+        self.0.insert(name.to_owned(), id);
+        id
+    }
+}
+
+/// Plans a run: asks, selects, writes `questions.jsonl` and `plan.json`.
+///
+/// # Errors
+/// When nothing is left to ask: the reasons are named with their counts.
+pub fn write_plan(
+    desk: &Desk<'_>,
+    cases: &Cases,
+    table: &RunTable,
+    limit: Option<u64>,
+    identity: &str,
+    folder: &Path,
+) -> Result<PlanFile, Fault> {
+    let mut counts = PlanCounts {
+        cases: cases.total,
+        usable: cases.usable.len(),
+        damaged: cases.damaged.clone(),
+        ..PlanCounts::default()
+    };
+    let candidates = first_pass(desk, cases, table, &mut counts)?;
+    let (candidates, quota) = (candidates.list, Quota { limit, ..candidates.quota });
+    if candidates.is_empty() {
+        let reasons: Vec<String> =
+            counts.left_out.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+        return Err(Fault::data(format!(
+            "no question can be asked of {} cases: {}",
+            cases.usable.len(),
+            if reasons.is_empty() { "the family gave no reason".to_owned() } else { reasons.join("; ") }
+        )));
+    }
+    let chosen: BTreeSet<&str> = select(&candidates, &quota, desk.seed)
+        .into_iter()
+        .map(|index| candidates[index].id.as_str())
+        .collect();
+    let with_questions: BTreeSet<usize> = candidates
+        .iter()
+        .filter(|candidate| chosen.contains(candidate.id.as_str()))
+        .map(|candidate| candidate.case)
+        .collect();
+    counts.selected = chosen.len() as u64;
+    desk.progress.stage("write questions", with_questions.len() as u64);
+    let path = folder.join("questions.jsonl");
+    write_whole(&path, |out| {
+        for block in with_questions.iter().copied().collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
+            let texts: Vec<Result<Vec<u8>, Fault>> =
+                block.par_iter().map(|case| selected_lines(desk, cases, *case, &chosen)).collect();
+            for text in texts {
+                let text = text.map_err(std::io::Error::other)?;
+                out.write_all(&text)?;
+            }
+        }
+        Ok(())
+    })?;
+    let plan = PlanFile {
+        format: "situs-plan-1".to_owned(),
+        identity: identity.to_owned(),
+        limit,
+        questions_sha256: file_sha256(&path)?,
+        counts,
+    };
+    write_json(&folder.join("plan.json"), &plan)?;
+    Ok(plan)
+}
+
+struct Pool {
+    list: Vec<Candidate>,
+    quota: Quota,
+}
+
+fn first_pass(
+    desk: &Desk<'_>,
+    cases: &Cases,
+    table: &RunTable,
+    counts: &mut PlanCounts,
+) -> Result<Pool, Fault> {
+    desk.progress.stage("ask", cases.usable.len() as u64);
+    let (mut cells, mut structures, mut levels) = (Names::default(), Names::default(), Names::default());
+    let mut list: Vec<Candidate> = Vec::new();
+    for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
+        let asked: Vec<Result<(Vec<Question>, Reasons), Fault>> = block
+            .par_iter()
+            .map(|index| {
+                let asked = ask(desk, cases, *index);
+                desk.progress.advance(1);
+                asked
+            })
+            .collect();
+        for (case, asked) in block.iter().copied().zip(asked) {
+            let name = &cases.usable[case].name;
+            let (questions, left_out) = match asked {
+                Ok(asked) => asked,
+                Err(fault) if matches!(fault.cause, Cause::Internal | Cause::Config | Cause::Unsupported) => {
+                    return Err(fault.within(name));
+                }
+                Err(fault) => {
+                    desk.progress.line(&format!("{name}: left out: {fault}"));
+                    counts.damaged.insert(name.clone(), fault.to_string());
+                    continue;
+                }
+            };
+            for (reason, count) in left_out {
+                *counts.left_out.entry(reason).or_default() += count;
+            }
+            if let Some(first) = questions.first() {
+                counts.asked += 1;
+                let modality = first.facet("modality").to_owned();
+                *counts.asked_by_modality.entry(modality.clone()).or_default() += 1;
+                *counts.pool_by_modality.entry(modality).or_default() += questions.len() as u64;
+            }
+            counts.pool += questions.len() as u64;
+            let mut bundles = Names::default();
+            for question in questions {
+                let structure =
+                    |index: usize| question.structures.get(index).map(String::as_str).unwrap_or_default();
+                list.push(Candidate {
+                    case,
+                    cell: cells.id(&question.cell),
+                    bundle: u64::from(bundles.id(&question.bundle)),
+                    structures: [structures.id(structure(0)), structures.id(structure(1))],
+                    level: levels.id(question.facet(&table.quota_facet)),
+                    id: question.id,
+                });
+            }
+        }
+    }
+    let per_level = table.quota.iter().map(|(level, total)| (levels.id(level), *total)).collect();
+    Ok(Pool { list, quota: Quota { total: table.questions, per_level, limit: None } })
+}
+
+/// The selected questions of one case as JSON lines, questions with the same pictures next to each other.
+fn selected_lines(
+    desk: &Desk<'_>,
+    cases: &Cases,
+    case: usize,
+    chosen: &BTreeSet<&str>,
+) -> Result<Vec<u8>, Fault> {
+    let (questions, _) = ask(desk, cases, case)?;
+    let mut kept: Vec<(String, Question)> = questions
+        .into_iter()
+        .filter(|question| chosen.contains(question.id.as_str()))
+        .map(|question| (Digest::new("situs-scene-1").json(&question.scene).short(), question))
+        .collect();
+    kept.sort_by(|(scene_a, a), (scene_b, b)| scene_a.cmp(scene_b).then_with(|| a.id.cmp(&b.id)));
+    kept.dedup_by(|(_, a), (_, b)| a.id == b.id);
+    let mut text = Vec::new();
+    for (_, question) in &kept {
+        serde_json::to_writer(&mut text, question).map_err(|error| Fault::internal(error.to_string()))?;
+        text.push(b'\n');
+    }
+    desk.progress.advance(1);
+    Ok(text)
+}
+
+/// The plan of an earlier run, if it was made from the same things and its questions are intact.
+pub fn earlier_plan(folder: &Path, identity: &str, limit: Option<u64>) -> Option<PlanFile> {
+    let plan: PlanFile = read_json(&folder.join("plan.json")).ok()?;
+    let same = plan.identity == identity && plan.limit == limit;
+    let whole = || file_sha256(&folder.join("questions.jsonl")).is_ok_and(|sha| sha == plan.questions_sha256);
+    (same && whole()).then_some(plan)
+}
+
+/// SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_sha256(path: &Path) -> Result<String, Fault> {
+    File::open(path).and_then(sha256_of).map_err(|error| file_fault("read", path, &error))
+}
+
+/// Reads `questions.jsonl` line by line.
+pub struct QuestionReader {
+    lines: BufReader<File>,
+    path: PathBuf,
+    number: usize,
+}
+
+impl QuestionReader {
+    /// Opens the questions of a run folder.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn open(folder: &Path) -> Result<Self, Fault> {
+        let path = folder.join("questions.jsonl");
+        let file = File::open(&path).map_err(|error| file_fault("read", &path, &error))?;
+        Ok(Self { lines: BufReader::with_capacity(1 << 20, file), path, number: 0 })
+    }
+}
+
+impl Iterator for QuestionReader {
+    type Item = Result<Question, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = Vec::new();
+        self.number += 1;
+        let place = || format!("{}: line {}", self.path.display(), self.number);
+        let limit = MAX_QUESTION_BYTES as u64;
+        match std::io::Read::take(&mut self.lines, limit).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(
+                serde_json::from_slice(&line).map_err(|error| Fault::data(error.to_string()).within(place())),
+            ),
+            Err(error) => Some(Err(file_fault("read", &self.path, &error))),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From the journal to records and scores: replies are read again from scratch every time.
+
+use super::consult;
+use super::execute::{Desk, panic_text};
+use super::journal::Line;
+use super::parts::Arm;
+use super::plan::QuestionReader;
+use crate::fault::Fault;
+use crate::prompt::Prompt;
+use crate::question::{Question, Reasons};
+use crate::record::{Answer, AnswerState, Record, Score};
+use crate::reply::{Finish, Replies, Reply};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::PoisonError;
+
+/// Questions read together.
+const CHUNK: usize = 256;
+
+/// Everything known of one arm.
+pub struct ArmScores {
+    /// Records ordered by question id, then trial.
+    pub records: Vec<Record>,
+    /// Per metric name: one score a record; `None` where it does not apply or the record failed.
+    pub scores: BTreeMap<String, Vec<Option<Score>>>,
+    /// Questions that could not be drawn, by reason.
+    pub dropped: Reasons,
+    /// Requests that have no outcome yet.
+    pub missing: u64,
+}
+
+/// Reads all outcomes of an arm and scores them.
+///
+/// # Errors
+/// When files are damaged or a component is broken.
+pub fn score_arm(desk: &Desk<'_>, folder: &Path, arm: &Arm) -> Result<ArmScores, Fault> {
+    let mut scored =
+        ArmScores { records: Vec::new(), scores: BTreeMap::new(), dropped: Reasons::new(), missing: 0 };
+    let mut questions = QuestionReader::open(folder)?;
+    loop {
+        let chunk: Vec<Question> = questions.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let read: Vec<Result<Outcome, Fault>> =
+            chunk.into_par_iter().map(|question| outcomes(desk, arm, question)).collect();
+        for outcome in read {
+            match outcome? {
+                Outcome::Dropped(reason) => *scored.dropped.entry(reason).or_default() += 1,
+                Outcome::Records { records, missing } => {
+                    scored.records.extend(records);
+                    scored.missing += missing;
+                }
+            }
+        }
+    }
+    scored.records.sort_by(|a, b| a.question.id.cmp(&b.question.id).then(a.trial.cmp(&b.trial)));
+    for name in desk.parts.metrics.keys() {
+        let scores = score_metric(desk, name, &scored.records)?;
+        scored.scores.insert(name.clone(), scores);
+    }
+    Ok(scored)
+}
+
+enum Outcome {
+    Dropped(String),
+    Records { records: Vec<Record>, missing: u64 },
+}
+
+fn outcomes(desk: &Desk<'_>, arm: &Arm, question: Question) -> Result<Outcome, Fault> {
+    let renderer = &desk.parts.renderers[arm.renderer].digest;
+    let mut places = Vec::new();
+    {
+        let index = desk.index.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = index.dropped(renderer, &question.id) {
+            return Ok(Outcome::Dropped(reason.to_owned()));
+        }
+        for trial in 0..desk.trials {
+            places.push((trial, index.outcome(&arm.name, &question.id, trial)));
+        }
+    }
+    let mut records = Vec::new();
+    let mut missing = 0;
+    for (trial, place) in places {
+        let Some(place) = place else {
+            missing += 1;
+            continue;
+        };
+        let (prompt, reply, fault) = match desk.journal.read(place)? {
+            Line::Reply { prompt, reply, .. } => (prompt, Some(reply), None),
+            Line::Failed { prompt, fault, .. } => (prompt, None, Some(fault)),
+            _ => return Err(Fault::internal("the journal's index points at another line")),
+        };
+        let answer = match &reply {
+            Some(reply) => read(desk, &question, reply)?,
+            None => Answer::without_value(AnswerState::Failed),
+        };
+        records.push(Record {
+            arm: arm.name.clone(),
+            question: question.clone(),
+            trial,
+            prompt: stored_prompt(desk, &prompt)?,
+            reply,
+            fault,
+            answer,
+        });
+    }
+    Ok(Outcome::Records { records, missing })
+}
+
+fn stored_prompt(desk: &Desk<'_>, digest: &str) -> Result<Prompt, Fault> {
+    let place = desk.index.read().unwrap_or_else(PoisonError::into_inner).prompt(digest);
+    match place.map(|place| desk.journal.read(place)).transpose()? {
+        Some(Line::Prompt { parts, .. }) => Ok(Prompt { parts }),
+        _ => Ok(Prompt::default()),
+    }
+}
+
+/// Reads a reply; a family that panics fails the item, not the run.
+fn read(desk: &Desk<'_>, question: &Question, reply: &Reply) -> Result<Answer, Fault> {
+    if reply.finish == Finish::Refused {
+        return Ok(Answer::without_value(AnswerState::Refused));
+    }
+    catch_unwind(AssertUnwindSafe(|| desk.parts.family.read(question, reply)))
+        .unwrap_or_else(|panic| Err(Fault::internal(format!("the family panicked: {}", panic_text(&panic)))))
+        .map_err(|fault| fault.within(format!("reading the reply to {}", question.id)))
+}
+
+fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<Option<Score>>, Fault> {
+    let (metric, _) = &desk.parts.metrics[name];
+    let mut replies = Replies::default();
+    let mut rounds = 0;
+    loop {
+        let needs = metric.consult(records, &replies)?;
+        if needs.is_empty() {
+            break;
+        }
+        if rounds == consult::MAX_ROUNDS {
+            return Err(Fault::internal(format!("metric '{name}' still consults after {rounds} rounds")));
+        }
+        consult::answer(desk, &format!("metric:{name}"), needs, &mut replies)?;
+        rounds += 1;
+    }
+    records
+        .par_iter()
+        .map(|record| {
+            if record.answer.state == AnswerState::Failed {
+                return Ok(None);
+            }
+            let score =
+                metric.score(record, &replies).map_err(|fault| fault.within(format!("metric '{name}'")))?;
+            match &score {
+                Some(score)
+                    if !score.value.is_finite() || score.stats.iter().any(|stat| !stat.is_finite()) =>
+                {
+                    Err(Fault::internal(format!(
+                        "metric '{name}' gave {} for question {}",
+                        score.value, record.question.id
+                    )))
+                }
+                _ => Ok(score),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,330 @@
+//! From scored records to table cells: every figure with n, clusters and intervals.
+
+use super::execute::Desk;
+use super::score::ArmScores;
+use super::summary::{ArmSummary, Cell, Comparison, FacetTable};
+use crate::config::{Composite, MissingCells, RunTable, Slice};
+use crate::fault::Fault;
+use crate::metric::Metric;
+use crate::record::{AnswerState, Record, Score, Scored, ScoredRecord, Summary};
+use crate::stats;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Levels that a facet may have to get a table of its own when the config names none.
+const MOST_LEVELS: usize = 24;
+/// Arms that are compared pair by pair; beyond, only with the first.
+const MOST_PAIRED: usize = 8;
+
+/// Makes the cells of one run.
+pub struct Tables<'a> {
+    /// Components and seed.
+    pub desk: &'a Desk<'a>,
+    /// Facets, slices, replicates.
+    pub run: &'a RunTable,
+}
+
+impl Tables<'_> {
+    /// All tables of one arm.
+    ///
+    /// # Errors
+    /// When a metric is broken.
+    pub fn arm(&self, name: &str, scores: &ArmScores) -> Result<ArmSummary, Fault> {
+        let parts = self.desk.parts;
+        let arm = parts
+            .arms
+            .iter()
+            .find(|arm| arm.name == name)
+            .ok_or_else(|| Fault::internal(format!("there is no arm {name}")))?;
+        let card = parts.models[arm.model].backend.card();
+        let all: Vec<usize> = (0..scores.records.len()).collect();
+        let mut slices = BTreeMap::new();
+        for (slice, filter) in &self.run.slices {
+            slices.insert(slice.clone(), self.cell(scores, &filtered(scores, filter))?);
+        }
+        let mut facets = Vec::new();
+        for (facet, levels) in self.levels(&scores.records) {
+            let mut rows = Vec::new();
+            for level in levels {
+                let of_level: Vec<usize> = all
+                    .iter()
+                    .copied()
+                    .filter(|index| scores.records[*index].question.facet(&facet) == level)
+                    .collect();
+                rows.push((level, self.cell(scores, &of_level)?));
+            }
+            facets.push(FacetTable { facet, rows });
+        }
+        let stamps = if card.reads_answers { vec!["reads answers".to_owned()] } else { Vec::new() };
+        Ok(ArmSummary {
+            name: name.to_owned(),
+            model: card.name.clone(),
+            sampler: arm.sampler_identity.name.clone(),
+            stamps,
+            overall: self.cell(scores, &all)?,
+            slices,
+            facets,
+        })
+    }
+
+    fn levels(&self, records: &[Record]) -> Vec<(String, Vec<String>)> {
+        let mut levels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for record in records {
+            for (facet, level) in &record.question.facets {
+                levels.entry(facet.clone()).or_default().insert(level.clone());
+            }
+        }
+        let named = &self.run.facets;
+        levels
+            .into_iter()
+            .filter(|(facet, levels)| {
+                if named.is_empty() {
+                    (2..=MOST_LEVELS).contains(&levels.len())
+                } else {
+                    named.contains(facet)
+                }
+            })
+            .map(|(facet, levels)| (facet, levels.into_iter().collect()))
+            .collect()
+    }
+
+    /// One cell over some records.
+    ///
+    /// # Errors
+    /// When a metric is broken.
+    pub fn cell(&self, scores: &ArmScores, indices: &[usize]) -> Result<Cell, Fault> {
+        let records: Vec<&Record> = indices.iter().map(|index| &scores.records[*index]).collect();
+        let mut states: BTreeMap<String, usize> = BTreeMap::new();
+        for record in &records {
+            *states.entry(record.answer.state.word().to_owned()).or_default() += 1;
+        }
+        let count = |state: AnswerState| states.get(state.word()).copied().unwrap_or(0);
+        let replied = records.len() - count(AnswerState::Failed);
+        let share = |part: usize| (replied > 0).then(|| part as f64 / replied as f64);
+        let clusters: BTreeSet<&str> =
+            records.iter().map(|record| record.question.cluster.as_str()).collect();
+        let chance: f64 = records.iter().map(|record| record.question.chance).sum();
+        let mut figures = BTreeMap::new();
+        for (name, (metric, _)) in &self.desk.parts.metrics {
+            let figure = self
+                .figure(metric.as_ref(), &scores.scores[name], scores, indices)
+                .map_err(|fault| fault.within(format!("metric '{name}'")))?;
+            figures.insert(name.clone(), figure);
+        }
+        Ok(Cell {
+            n: records.len(),
+            clusters: clusters.len(),
+            parse_rate: share(count(AnswerState::Answered)),
+            chance: (!records.is_empty()).then(|| chance / records.len() as f64),
+            states,
+            figures,
+        })
+    }
+
+    fn figure(
+        &self,
+        metric: &dyn Metric,
+        scores: &[Option<Score>],
+        arm: &ArmScores,
+        indices: &[usize],
+    ) -> Result<Summary, Fault> {
+        let scored = Scored {
+            records: indices
+                .iter()
+                .map(|index| ScoredRecord { record: &arm.records[*index], score: scores[*index].clone() })
+                .collect(),
+            seed: self.desk.seed,
+            replicates: self.run.bootstrap,
+        };
+        if let Some(own) = metric.summarise(&scored)? {
+            return Ok(own);
+        }
+        let of: Vec<(&Record, &Score)> = indices
+            .iter()
+            .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
+            .collect();
+        let plain = of
+            .iter()
+            .all(|(_, score)| matches!(score.stats[..], [value, one] if one == 1.0 && value == score.value));
+        if plain { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
+    }
+
+    fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {
+        let mut sums: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (record, score) in of {
+            let sum = sums.entry(&record.question.cluster).or_insert_with(|| vec![0.0; score.stats.len()]);
+            if sum.len() != score.stats.len() {
+                return Err(Fault::internal("scores have statistics of different widths"));
+            }
+            sum.iter_mut().zip(&score.stats).for_each(|(sum, stat)| *sum += stat);
+        }
+        let rows: Vec<Vec<f64>> = sums.into_values().collect();
+        let finish = |sums: &[f64]| metric.finish(sums).ok().filter(|value| value.is_finite());
+        let result = stats::bootstrap_clusters(&rows, &finish, self.run.bootstrap as usize, self.desk.seed);
+        Ok(Summary {
+            value: result.map(|result| result.estimate),
+            n: of.len(),
+            clusters: rows.len(),
+            standard_error: result.and_then(|result| result.se),
+            interval: result.and_then(|result| result.interval).map(|(low, high)| [low, high]),
+            estimator: format!("cluster bootstrap, percentile, {} replicates", self.run.bootstrap),
+            others: Vec::new(),
+            values: None,
+        })
+    }
+
+    /// Paired differences between arms for every metric, adjusted by Holm over all of them.
+    pub fn comparisons(&self, arms: &[(String, PairedValues)]) -> Vec<Comparison> {
+        let mut list = Vec::new();
+        let mut raw = Vec::new();
+        for (first, (name_a, a)) in arms.iter().enumerate() {
+            for (name_b, b) in arms.iter().skip(first + 1) {
+                if arms.len() > MOST_PAIRED && first > 0 {
+                    continue;
+                }
+                for metric in self.desk.parts.metrics.keys() {
+                    let Some((comparison, p)) = compare(metric, (name_a, a), (name_b, b), self.desk.seed)
+                    else {
+                        continue;
+                    };
+                    raw.push(p.unwrap_or(1.0));
+                    list.push(comparison);
+                }
+            }
+        }
+        if let Some(adjusted) = stats::holm(&raw) {
+            for (comparison, p) in list.iter_mut().zip(adjusted) {
+                comparison.p_holm = Some(p);
+            }
+        }
+        list
+    }
+
+    /// A composite figure of one arm.
+    ///
+    /// # Errors
+    /// When a metric is broken.
+    pub fn composite(&self, composite: &Composite, scores: &ArmScores) -> Result<Option<f64>, Fault> {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for part in &composite.parts {
+            let cell = self.cell(scores, &filtered(scores, &part.filter))?;
+            let value = cell.figures.get(&part.metric).and_then(|figure| figure.value);
+            match (value, composite.missing) {
+                (Some(value), _) => {
+                    sum += part.weight * value;
+                    weights += part.weight;
+                }
+                (None, MissingCells::Void) => return Ok(None),
+                (None, MissingCells::Skip) => {}
+                (None, MissingCells::Zero) => weights += part.weight,
+            }
+        }
+        Ok((weights > 0.0).then(|| sum / weights))
+    }
+}
+
+fn filtered(scores: &ArmScores, filter: &Slice) -> Vec<usize> {
+    (0..scores.records.len()).filter(|index| filter.holds(&scores.records[*index].question.facets)).collect()
+}
+
+/// Values of one arm per metric and question, trials averaged, with the question's cluster.
+pub type PairedValues = BTreeMap<String, BTreeMap<String, (f64, String)>>;
+
+/// Reduces an arm's scores to what paired comparison needs.
+pub fn paired_values(scores: &ArmScores) -> PairedValues {
+    scores
+        .scores
+        .iter()
+        .map(|(metric, values)| {
+            let of: Vec<(&Record, &Score)> = scores
+                .records
+                .iter()
+                .zip(values)
+                .filter_map(|(record, score)| score.as_ref().map(|score| (record, score)))
+                .collect();
+            let per_question = by_question(&of)
+                .into_iter()
+                .map(|(question, (value, _, cluster))| (question.to_owned(), (value, cluster.to_owned())))
+                .collect();
+            (metric.clone(), per_question)
+        })
+        .collect()
+}
+
+/// Mean over trials per question, number of trials, cluster.
+fn by_question<'a>(of: &[(&'a Record, &Score)]) -> BTreeMap<&'a str, (f64, usize, &'a str)> {
+    let mut questions: BTreeMap<&str, (f64, usize, &str)> = BTreeMap::new();
+    for (record, score) in of {
+        let entry =
+            questions.entry(&record.question.id).or_insert((0.0, 0, record.question.cluster.as_str()));
+        entry.0 += score.value;
+        entry.1 += 1;
+    }
+    for value in questions.values_mut() {
+        value.0 /= value.1 as f64;
+    }
+    questions
+}
+
+/// A mean with clustered error; for right-or-wrong scores the pooled Beta interval stands beside it.
+fn mean(of: &[(&Record, &Score)]) -> Summary {
+    let questions = by_question(of);
+    let values: Vec<f64> = questions.values().map(|(value, ..)| *value).collect();
+    let clusters: Vec<&str> = questions.values().map(|(.., cluster)| *cluster).collect();
+    let estimate = stats::clustered_mean(&values, &clusters);
+    let binary = !of.is_empty() && of.iter().all(|(_, score)| score.value == 0.0 || score.value == 1.0);
+    let successes = of.iter().filter(|(_, score)| score.value == 1.0).count() as u64;
+    let beta =
+        binary.then(|| stats::pooled_beta(successes, of.len() as u64, 1.0, 1.0, stats::LEVEL)).flatten();
+    let inside = |(low, high): (f64, f64)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] };
+    // A clustered error of zero says that nothing varied, not that nothing is uncertain.
+    let clustered = estimate
+        .and_then(|estimate| estimate.interval_t)
+        .filter(|(low, high)| high > low)
+        .map(|interval| (inside(interval), "mean, cluster-robust t"));
+    let pooled = beta.map(|interval| (inside(interval), "mean, pooled Beta(1,1)"));
+    let (interval, estimator) =
+        clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
+    Summary {
+        value: estimate.map(|estimate| estimate.mean),
+        n: of.len(),
+        clusters: estimate.map_or(0, |estimate| estimate.clusters),
+        standard_error: estimate.and_then(|estimate| estimate.se_clustered),
+        interval,
+        estimator: estimator.to_owned(),
+        others: beta.map(|(low, high)| ("pooled Beta(1,1)".to_owned(), [low, high])).into_iter().collect(),
+        values: None,
+    }
+}
+
+fn compare(
+    metric: &str,
+    (name_a, a): (&str, &PairedValues),
+    (name_b, b): (&str, &PairedValues),
+    seed: u64,
+) -> Option<(Comparison, Option<f64>)> {
+    let (a, b) = (a.get(metric)?, b.get(metric)?);
+    let both: Vec<(f64, f64, &str)> = a
+        .iter()
+        .filter_map(|(question, (value, cluster))| Some((*value, b.get(question)?.0, cluster.as_str())))
+        .collect();
+    let first: Vec<f64> = both.iter().map(|(a, ..)| *a).collect();
+    let second: Vec<f64> = both.iter().map(|(_, b, _)| *b).collect();
+    let clusters: Vec<&str> = both.iter().map(|(.., cluster)| *cluster).collect();
+    let difference = stats::paired_difference(&first, &second, &clusters)?;
+    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    for (a, b, cluster) in &both {
+        *sums.entry(cluster).or_default() += a - b;
+    }
+    let p = stats::sign_flip_test(&sums.into_values().collect::<Vec<_>>(), seed);
+    let comparison = Comparison {
+        metric: metric.to_owned(),
+        a: name_a.to_owned(),
+        b: name_b.to_owned(),
+        difference: difference.difference,
+        interval: difference.interval.map(|(low, high)| [low, high]),
+        n: both.len(),
+        clusters: difference.clusters,
+        p_holm: None,
+    };
+    Some((comparison, p))
+}

@@ -1,0 +1,114 @@
+//! Grey slices kept for the next question of the same case.
+
+use super::raster::Raster;
+use super::window::{Shades, Window};
+use situs_core::case::Modality;
+use situs_core::space::View;
+use situs_core::volume::Volume;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Which slice, how large.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SliceKey {
+    view: View,
+    slice: usize,
+    long_side: u32,
+}
+
+/// Grey slices and grey ranges of the volumes used last, within a budget of bytes.
+///
+/// Entries belong to a volume in memory, not to its name: a name may stand for other voxels in another arm.
+#[derive(Debug)]
+pub struct Backdrops {
+    budget: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Oldest use first.
+    slices: Vec<(Weak<Volume>, SliceKey, Arc<[u8]>)>,
+    shades: Vec<(Weak<Volume>, Shades)>,
+}
+
+/// Volumes whose grey range is remembered.
+const SHADES_KEPT: usize = 64;
+
+impl Backdrops {
+    /// An empty store of at most `budget` bytes.
+    pub fn new(budget: usize) -> Self {
+        Self { budget, kept: Mutex::default() }
+    }
+
+    /// Grey range of a volume.
+    pub fn shades(&self, volume: &Arc<Volume>, modality: Modality, window: Window) -> Shades {
+        let known = |kept: &Kept| {
+            kept.shades.iter().find(|(owner, _)| is_of(owner, volume)).map(|(_, shades)| *shades)
+        };
+        if let Some(shades) = known(&self.lock()) {
+            return shades;
+        }
+        let shades = window.shades(modality, volume);
+        let mut kept = self.lock();
+        kept.shades.retain(|(owner, _)| owner.strong_count() > 0);
+        if kept.shades.len() >= SHADES_KEPT {
+            kept.shades.remove(0);
+        }
+        kept.shades.push((Arc::downgrade(volume), shades));
+        shades
+    }
+
+    /// One grey slice, row by row. Drawn outside the lock: two threads may draw the same slice once each.
+    pub fn slice(
+        &self,
+        volume: &Arc<Volume>,
+        raster: &Raster,
+        slice: usize,
+        long_side: u32,
+        shades: Shades,
+    ) -> Arc<[u8]> {
+        let key = SliceKey { view: raster.canvas.view, slice, long_side };
+        if let Some(grey) = self.find(volume, key) {
+            return grey;
+        }
+        let values = raster.sample(volume, slice as f64, shades.black as f32);
+        let grey: Arc<[u8]> = values.into_iter().map(|value| shades.grey(value)).collect();
+        self.keep(volume, key, &grey);
+        grey
+    }
+
+    fn find(&self, volume: &Arc<Volume>, key: SliceKey) -> Option<Arc<[u8]>> {
+        let mut kept = self.lock();
+        let position =
+            kept.slices.iter().rposition(|(owner, known, _)| *known == key && is_of(owner, volume))?;
+        let entry = kept.slices.remove(position);
+        let grey = Arc::clone(&entry.2);
+        kept.slices.push(entry);
+        Some(grey)
+    }
+
+    fn keep(&self, volume: &Arc<Volume>, key: SliceKey, grey: &Arc<[u8]>) {
+        if grey.len() > self.budget || self.find(volume, key).is_some() {
+            return;
+        }
+        let mut kept = self.lock();
+        kept.slices.retain(|(owner, ..)| owner.strong_count() > 0);
+        kept.slices.push((Arc::downgrade(volume), key, Arc::clone(grey)));
+        let bytes: usize = kept.slices.iter().map(|(.., grey)| grey.len()).sum();
+        let mut surplus = bytes.saturating_sub(self.budget);
+        let mut oldest = 0;
+        while surplus > 0 && oldest < kept.slices.len() {
+            surplus = surplus.saturating_sub(kept.slices[oldest].2.len());
+            oldest += 1;
+        }
+        kept.slices.drain(..oldest);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_of(owner: &Weak<Volume>, volume: &Arc<Volume>) -> bool {
+    std::ptr::eq(owner.as_ptr(), Arc::as_ptr(volume))
+}

@@ -1,0 +1,7 @@
+//! The renderers through their public interface: pictures and volumes made from small arrays, read back from PNG and NPY.
+
+mod fixture;
+mod letters;
+mod slices;
+mod views;
+mod volume;
