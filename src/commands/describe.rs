@@ -6,6 +6,7 @@ use crate::exit::Failure;
 use crate::output;
 use serde_json::Value;
 use situs_core::registry::Registry;
+use situs_core::run::Exit;
 
 pub(super) fn describe(kind: &str, name: &str, json: bool) -> Result<Exit, Failure> {
     let kind = kind_named(kind)?;

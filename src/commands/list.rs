@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::output;
 use serde::Serialize;
 use situs_core::registry::{Component, FieldInfo, Kind, Registry};
+use situs_core::run::Exit;
 
 /// A component as JSON prints it.
 #[derive(Serialize)]

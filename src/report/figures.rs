@@ -26,7 +26,7 @@ pub(super) fn estimate(summary: &Summary) -> String {
 }
 
 /// `[0.601, 0.723]`.
-pub(crate) fn range([low, high]: [f64; 2]) -> String {
+pub(super) fn range([low, high]: [f64; 2]) -> String {
     format!("[{}, {}]", number(low), number(high))
 }
 
