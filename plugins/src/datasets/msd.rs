@@ -186,7 +186,11 @@ fn pairs(root: &Path, listed: &[(String, String)]) -> Result<Vec<(String, PathBu
         let file = labels.rsplit('/').next().unwrap_or_default();
         // Lists made on macOS hold its "._" companions too.
         let Some(name) = folder::stem(file).filter(|name| !name.starts_with('.')) else { continue };
-        pairs.push((name.to_owned(), folder::inside(root, image)?, folder::inside(root, labels)?));
+        let image = folder::inside(root, image)?;
+        // nnU-Net lists `NAME.nii.gz` for the channels `NAME_0000.nii.gz` and so on.
+        let channel = || folder::image(&root.join("imagesTr"), &format!("{name}_0000"));
+        let image = if image.is_file() { image } else { channel().unwrap_or(image) };
+        pairs.push((name.to_owned(), image, folder::inside(root, labels)?));
     }
     pairs.sort();
     Ok(pairs)

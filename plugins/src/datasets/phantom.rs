@@ -91,10 +91,10 @@ impl DatasetSpec for Phantom {
         if self.cases == 0 || self.cases > MOST_CASES {
             return Err(Fault::config(format!("expected 1 to {MOST_CASES} patients, found {}", self.cases)).at("cases"));
         }
-        if !(self.noise >= 0.0 && self.noise <= 500.0) {
+        if !(0.0..=500.0).contains(&self.noise) {
             return Err(Fault::config(format!("expected 0 to 500, found {}", self.noise)).at("noise"));
         }
-        if !(self.oblique.abs() <= 30.0) {
+        if !(-30.0..=30.0).contains(&self.oblique) {
             return Err(Fault::config(format!("expected -30 to 30 degrees, found {}", self.oblique)).at("oblique"));
         }
         if self.body == Body::Knee {

@@ -5,12 +5,13 @@ use super::slices::draw::{self, Layer};
 use super::slices::letters::PlatePixel;
 use super::slices::overlay::{FrameView, Strokes};
 use super::slices::raster::Raster;
-use super::slices::window::{Shades, Window};
+use super::slices::window::Shades;
 use super::slices::{check, common_grid, plates, shown_volume, within};
 use rayon::prelude::*;
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Scene};
 use situs_core::space::Canvas;
+use situs_core::volume::Bounds;
 
 /// Shape that a 3-D model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ situs_core::component! {
         /// Whether marks are burnt in; false hands over the same volume without them.
         pub marks: bool = true,
         /// Values shown as 0 and 1: as in the renderer `slices`.
-        pub window: String = "auto".to_owned(),
+        pub window: Shades = Shades::Auto,
         /// Width of outlines and box lines in voxels, 1 to 16.
         pub outline: u32 = 1,
         /// Radius of a point's dot in voxels, 2 to 64.
@@ -62,7 +63,7 @@ const MAX_SIDE: usize = 4096;
 #[typetag::serde(name = "volume")]
 impl PromptRendererSpec for VolumeInput {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn PromptRenderer>, Fault> {
-        let window = Window::parse(&self.window).map_err(|fault| fault.at("window"))?;
+        self.window.check().map_err(|fault| fault.at("window"))?;
         within("outline", f64::from(self.outline), 1.0, 16.0)?;
         within("dot_radius", self.dot_radius, 2.0, 64.0)?;
         let shape = self.shape.unwrap_or(self.preset.shape());
@@ -78,7 +79,7 @@ impl PromptRendererSpec for VolumeInput {
         Ok(Box::new(VolumeRenderer {
             shape,
             marks: self.marks,
-            window,
+            window: self.window,
             strokes: Strokes {
                 outline: self.outline,
                 box_line: self.outline,
@@ -93,7 +94,7 @@ impl PromptRendererSpec for VolumeInput {
 struct VolumeRenderer {
     shape: [usize; 3],
     marks: bool,
-    window: Window,
+    window: Shades,
     strokes: Strokes,
     ranges: Backdrops,
 }
@@ -143,7 +144,10 @@ impl VolumeRenderer {
         let grid = common_grid(case, volume.as_deref(), segmentation.as_deref())?;
         let raster = Raster::new(self.canvas(scene, &grid), grid.shape);
         let sheets = self.sheets(scene, grid.shape[raster.axes[2]], raster.axes[2])?;
-        let shades = volume.as_ref().map(|volume| self.ranges.shades(volume, case.modality, self.window));
+        let bounds = match &volume {
+            Some(volume) => Some(self.ranges.bounds(volume, case.modality, self.window)?),
+            None => None,
+        };
         let shown = Scene {
             frames: sheets.iter().map(|sheet| sheet.slice).collect(),
             step_mm: grid.shape[raster.axes[2]] as f64 * raster.canvas.slice_spacing() / sheets.len() as f64,
@@ -152,8 +156,8 @@ impl VolumeRenderer {
         let drawn: Vec<Result<Vec<f32>, Fault>> = sheets
             .par_iter()
             .map(|sheet| {
-                let mut plane = match (&volume, shades) {
-                    (Some(volume), Some(shades)) => shaded(&raster, volume, sheet.at, shades),
+                let mut plane = match (&volume, bounds) {
+                    (Some(volume), Some(bounds)) => shaded(&raster, volume, sheet.at, bounds),
                     // White would swallow marks of full intensity.
                     _ => vec![0.0; raster.width() * raster.height()],
                 };
@@ -209,9 +213,9 @@ impl VolumeRenderer {
     }
 }
 
-fn shaded(raster: &Raster, volume: &Volume, at: f64, shades: Shades) -> Vec<f32> {
-    let values = raster.sample(volume, at, shades.black as f32);
-    values.into_iter().map(|value| shades.fraction(value) as f32).collect()
+fn shaded(raster: &Raster, volume: &Volume, at: f64, bounds: Bounds) -> Vec<f32> {
+    let share = |value: f32| ((f64::from(value) - bounds.black) / bounds.width).clamp(0.0, 1.0) as f32;
+    raster.sample(volume, at, bounds.black as f32).into_iter().map(share).collect()
 }
 
 /// Draws the marks of one plane at full intensity; fills are left out, so that what is marked stays to be seen.

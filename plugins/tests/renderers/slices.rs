@@ -4,8 +4,9 @@ use crate::fixture::*;
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Colour, MarkShape, Scene};
 use situs_core::space::{Affine, Plane, Preset};
-use situs_core::volume::{LabelVolume, Labels};
+use situs_core::volume::{LabelVolume, Labels, Window, sample_trilinear};
 use situs_plugins::renderers::slices::Slices;
+use situs_plugins::renderers::slices::window::Shades;
 use std::sync::Arc;
 
 const SHAPE: [usize; 3] = [32, 32, 16];
@@ -220,7 +221,7 @@ fn parameters_out_of_range_are_named() {
         (Slices { alpha: f64::NAN, ..Slices::default() }, "alpha"),
         (Slices { outline: 0, ..Slices::default() }, "outline"),
         (Slices { dot_radius: 1e9, ..Slices::default() }, "dot_radius"),
-        (Slices { window: "sunny".into(), ..Slices::default() }, "window"),
+        (Slices { window: Shades::Set(Window::linear(0.0, 40.0)), ..Slices::default() }, "window"),
     ] {
         let fault = spec.build(&BuildContext::default()).err().unwrap();
         assert_eq!((fault.cause, fault.at), (Cause::Config, vec![field.into()]));
@@ -235,4 +236,23 @@ fn the_same_slice_of_another_volume_of_the_same_name_is_drawn_anew() {
     assert_eq!(bench.prompt_by(&*renderer, axial(8, vec![])).unwrap(), first);
     bench.volume = Arc::new(textured(SHAPE, bench.volume.grid.affine, 99));
     assert_ne!(bench.prompt_by(&*renderer, axial(8, vec![])).unwrap(), first);
+}
+
+#[test]
+fn pixels_are_trilinear_samples_of_the_volume() {
+    let bench = bench();
+    for preset in Preset::ALL {
+        for plane in Plane::ALL {
+            let scene = slice_scene(preset, plane, 7, vec![]);
+            let (canvas, picture) = (bench.canvas(&scene), bench.picture(scene));
+            for (column, row) in [(0, 0), (3, 200), (100, 17), (61, 90), (120, 127)] {
+                let (column, row) = (column.min(picture.width - 1), row.min(picture.height - 1));
+                let index = canvas.locate([f64::from(column) + 0.5, f64::from(row) + 0.5], 7.0);
+                let value = f64::from(sample_trilinear(&bench.volume, index));
+                let shade = ((value + 160.0) / 400.0).clamp(0.0, 1.0) * 255.0;
+                let found = f64::from(pixel(&picture, column as usize, row as usize)[0]);
+                assert!((found - shade).abs() <= 0.51, "{preset:?} {plane} ({column}, {row})");
+            }
+        }
+    }
 }

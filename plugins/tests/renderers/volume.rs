@@ -4,6 +4,8 @@ use crate::fixture::*;
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Colour, MarkShape, Scene};
 use situs_core::space::{Affine, Plane, Preset};
+use situs_core::volume::Window;
+use situs_plugins::renderers::slices::window::Shades;
 use situs_plugins::renderers::volume_input::{VolumeInput, VolumePreset};
 use std::sync::Arc;
 
@@ -41,7 +43,11 @@ fn array(bench: &Bench, spec: &VolumeInput, scene: Scene) -> Result<(String, Vec
 }
 
 fn wide() -> VolumeInput {
-    VolumeInput { window: "40/16".into(), shape: Some([16, 32, 32]), ..VolumeInput::default() }
+    VolumeInput {
+        window: Shades::Set(Window::linear(40.0, 16.0)),
+        shape: Some([16, 32, 32]),
+        ..VolumeInput::default()
+    }
 }
 
 #[test]

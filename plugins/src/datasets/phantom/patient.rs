@@ -26,8 +26,8 @@ const STRUCTURE_SIZE: f64 = 0.08;
 const VALUE: f64 = 4.0;
 /// Tubes of shuffled organs never get thinner than this share of the field's smaller width.
 const THINNEST: f64 = 0.015;
-/// Share of a place that a shuffled organ fills at least along its longest axis.
-const LEAST_FILLED: f64 = 0.7;
+/// Smaller shuffled organs grow toward this share of their place.
+const LEAST_FILLED: f64 = 0.3;
 
 impl Patient {
     /// Draws a patient; the draw alone decides.
@@ -119,8 +119,8 @@ fn shuffle(anatomy: &mut Anatomy, draw: &Draw) {
             continue;
         };
         let from: Point = std::array::from_fn(|axis| (low[axis] + high[axis]) / 2.0);
-        let filled = (0..3).map(|axis| (high[axis] - from[axis]) / places.half[axis]).fold(0.0, f64::max);
-        let grown = (LEAST_FILLED / filled).max(1.0);
+        let filled: f64 = (0..3).map(|axis| (high[axis] - from[axis]) / places.half[axis]).product();
+        let grown = (LEAST_FILLED / filled).cbrt().max(1.0);
         let size = 0.85 + 0.15 * draw.of("size").unit();
         let scale = std::array::from_fn(|axis| {
             let fit = (places.half[axis] / (high[axis] - from[axis])).min(grown);
