@@ -131,34 +131,29 @@ impl SliceRenderer {
             Some(volume) => Some((volume, self.backdrops.bounds(volume, case.modality, self.window)?)),
             None => None,
         };
-        let drawn: Vec<Result<ImageRef, Fault>> = scene
-            .frames
-            .par_iter()
-            .map(|slice| {
-                let grey: Arc<[u8]> = match ground {
-                    Some((volume, bounds)) => {
-                        self.backdrops.slice(volume, &raster, *slice, scene.long_side, bounds)
-                    }
-                    None => vec![u8::MAX; raster.width() * raster.height()].into(),
-                };
-                let (overlay, plates) = match segmentation.as_deref() {
-                    Some(segmentation) => {
-                        self.marks(&FrameView {
-                            scene,
-                            raster: &raster,
-                            segmentation,
-                            slice: *slice,
-                            frames: &scene.frames,
-                            strokes: &self.strokes,
-                        })?
-                    }
-                    None => (Overlay { inks: Vec::new(), centres: Vec::new() }, Vec::new()),
-                };
-                media.put_picture(&self.picture(&grey, &raster, &overlay, &plates))
-            })
-            .collect();
         all_marks_show(scene, segmentation.as_deref(), raster.axes[2])?;
-        drawn.into_iter().collect()
+        // All marks first: an item that is dropped leaves no picture behind.
+        let marked: Vec<(Overlay, Vec<Plate>)> = in_order(&scene.frames, |slice| match &segmentation {
+            Some(segmentation) => self.marks(&FrameView {
+                scene,
+                raster: &raster,
+                segmentation,
+                slice: *slice,
+                frames: &scene.frames,
+                strokes: &self.strokes,
+            }),
+            None => Ok(Default::default()),
+        })?;
+        let frames: Vec<_> = scene.frames.iter().zip(&marked).collect();
+        in_order(&frames, |(slice, (overlay, plates))| {
+            let grey: Arc<[u8]> = match ground {
+                Some((volume, bounds)) => {
+                    self.backdrops.slice(volume, &raster, **slice, scene.long_side, bounds)
+                }
+                None => vec![u8::MAX; raster.width() * raster.height()].into(),
+            };
+            media.put_picture(&self.picture(&grey, &raster, overlay, plates))
+        })
     }
 
     fn marks(&self, frame: &FrameView<'_>) -> Result<(Overlay, Vec<Plate>), Fault> {
@@ -193,6 +188,15 @@ impl SliceRenderer {
         });
         Picture { width: width as u32, height: height as u32, rgb }
     }
+}
+
+/// Works on all items at once; of several faults the first in order is given.
+pub(crate) fn in_order<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, Fault> + Sync,
+) -> Result<Vec<R>, Fault> {
+    let done: Vec<Result<R, Fault>> = items.par_iter().map(&work).collect();
+    done.into_iter().collect()
 }
 
 /// The volume of a case that is shown: its first.

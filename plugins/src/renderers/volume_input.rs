@@ -6,8 +6,7 @@ use super::slices::letters::PlatePixel;
 use super::slices::overlay::{FrameView, Strokes};
 use super::slices::raster::Raster;
 use super::slices::window::Shades;
-use super::slices::{check, common_grid, plates, shown_volume, within};
-use rayon::prelude::*;
+use super::slices::{check, common_grid, in_order, plates, shown_volume, within};
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Scene};
 use situs_core::space::Canvas;
@@ -153,9 +152,7 @@ impl VolumeRenderer {
             step_mm: grid.shape[raster.axes[2]] as f64 * raster.canvas.slice_spacing() / sheets.len() as f64,
             ..scene.clone()
         };
-        let drawn: Vec<Result<Vec<f32>, Fault>> = sheets
-            .par_iter()
-            .map(|sheet| {
+        let planes = in_order(&sheets, |sheet| {
                 let mut plane = match (&volume, bounds) {
                     (Some(volume), Some(bounds)) => shaded(&raster, volume, sheet.at, bounds),
                     // White would swallow marks of full intensity.
@@ -173,12 +170,9 @@ impl VolumeRenderer {
                     burn(&frame, &mut plane)?;
                 }
                 Ok(plane)
-            })
-            .collect();
+        })?;
         let mut voxels = Vec::with_capacity(self.shape.iter().product());
-        for plane in drawn {
-            voxels.extend(plane?);
-        }
+        planes.into_iter().for_each(|plane| voxels.extend(plane));
         Ok(voxels)
     }
 

@@ -79,7 +79,7 @@ pub struct Ink {
 }
 
 /// The marks of one frame, and the centres that letters must leave free.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Overlay {
     /// Marks that show on this frame, in the order of the scene.
     pub inks: Vec<Ink>,
