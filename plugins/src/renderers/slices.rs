@@ -131,7 +131,6 @@ impl SliceRenderer {
             Some(volume) => Some((volume, self.backdrops.bounds(volume, case.modality, self.window)?)),
             None => None,
         };
-        all_marks_show(scene, segmentation.as_deref(), raster.axes[2])?;
         // All marks first: an item that is dropped leaves no picture behind.
         let marked: Vec<(Overlay, Vec<Plate>)> = in_order(&scene.frames, |slice| match &segmentation {
             Some(segmentation) => self.marks(&FrameView {
@@ -144,6 +143,7 @@ impl SliceRenderer {
             }),
             None => Ok(Default::default()),
         })?;
+        overlay::all_show(scene, marked.iter().map(|(overlay, _)| overlay))?;
         let frames: Vec<_> = scene.frames.iter().zip(&marked).collect();
         in_order(&frames, |(slice, (overlay, plates))| {
             let grey: Arc<[u8]> = match ground {
@@ -266,22 +266,4 @@ fn check_frames(scene: &Scene, slices: usize) -> Result<(), Fault> {
         Some(slice) => Err(Fault::data(format!("slice {slice} is not among the volume's {slices}"))),
         None => Ok(()),
     }
-}
-
-/// Refuses a stack whose frames all miss a marked structure; points show on the nearest frame in any case.
-fn all_marks_show(scene: &Scene, segmentation: Option<&Segmentation>, axis: usize) -> Result<(), Fault> {
-    let Some(segmentation) = segmentation.filter(|_| scene.stack) else { return Ok(()) };
-    for mark in &scene.marks {
-        let mask = segmentation
-            .find(&mark.structure)
-            .and_then(|structure| segmentation.masks.get(structure))
-            .and_then(Option::as_ref);
-        let shows =
-            mask.is_some_and(|mask| scene.frames.iter().any(|slice| (mask.min[axis]..=mask.max[axis]).contains(slice)));
-        let always = mark.shape == situs_core::scene::MarkShape::Point && mask.is_some();
-        if !shows && !always {
-            return Err(Fault::rejected("a marked structure is on no frame"));
-        }
-    }
-    Ok(())
 }
