@@ -80,7 +80,7 @@ pub(crate) fn within(name: &str, value: f64, low: f64, high: f64) -> Result<(), 
 /// Most marks that one scene may carry: one for each colour.
 const MAX_MARKS: usize = situs_core::scene::Colour::ALL.len();
 /// Longest side of a picture in pixels.
-const MAX_LONG_SIDE: u32 = 8192;
+const MAX_LONG_SIDE: u32 = 4096;
 /// Most frames of a stack.
 const MAX_FRAMES: usize = 4096;
 
