@@ -203,17 +203,15 @@ fn all_48_storage_orders_give_the_same_png_bytes() {
     ellipsoid(&mut labels, shape, [6.0, 5.0, 6.0], [4.0, 3.0, 5.0], 1);
     ellipsoid(&mut labels, shape, [14.0, 12.0, 5.0], [3.0, 3.0, 5.0], 2);
     let scenes = |bench: &Bench| -> Vec<Vec<u8>> {
-        [
-            (Preset::StandardRadiological, Plane::Axial, [3, 6]),
-            (Preset::RasPlusRaw, Plane::Sagittal, [6, 13]),
-        ]
+        [(Preset::StandardRadiological, Plane::Axial, [3, 6]), (Preset::RasPlusRaw, Plane::Sagittal, [6, 13])]
             .into_iter()
             .flat_map(|(preset, plane, frames)| {
                 let marks = vec![
                     lettered("s1", MarkShape::Mask, Colour::Red, 'A'),
                     lettered("s2", MarkShape::Box, Colour::Cyan, 'B'),
                 ];
-                let scene = Scene { frames: frames.to_vec(), stack: true, ..slice_scene(preset, plane, 0, marks) };
+                let scene =
+                    Scene { frames: frames.to_vec(), stack: true, ..slice_scene(preset, plane, 0, marks) };
                 let prompt = bench.prompt(scene).unwrap();
                 prompt.images().map(|image| bench.png(image).unwrap().to_vec()).collect::<Vec<_>>()
             })
