@@ -1,16 +1,34 @@
-//! The `situs` command.
+//! The `situs` command: results on stdout, progress and errors on stderr, an exit code that says who has to act.
+
+mod cli;
+mod commands;
+mod exit;
+mod output;
+mod published;
+mod report;
 
 // Built-in components register themselves; without this line they would not be linked in.
 use situs_plugins as _;
 
-/// Keeps the pages of one volume for the next one, which loads in two thirds of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use clap::Parser as _;
+use std::process::ExitCode;
 
-fn main() {
-    if let Ok(registry) = situs_core::registry::Registry::builtin() {
-        for component in registry.components() {
-            println!("{} {} {:?}", component.kind(), component.name(), component.fields());
-        }
-    }
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    log_to_stderr();
+    let exit = commands::dispatch(arguments).unwrap_or_else(|failure| {
+        eprintln!("{}", failure.text());
+        failure.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Turns on logging when `SITUS_LOG` asks for it, e.g. `SITUS_LOG=debug`.
+fn log_to_stderr() {
+    let Ok(filter) = std::env::var("SITUS_LOG") else { return };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::env::var_os("NO_COLOR").is_none())
+        .init();
 }

@@ -277,7 +277,12 @@ impl ModelBackend for StepperModel {
         &self.card
     }
     fn session(&self) -> Result<Box<dyn Session + '_>, Fault> {
-        Ok(Box::new(StepperSession { device: self.spec.device, next: 0, texts: BTreeMap::new(), rows: Rows::default() }))
+        Ok(Box::new(StepperSession {
+            device: self.spec.device,
+            next: 0,
+            texts: BTreeMap::new(),
+            rows: Rows::default(),
+        }))
     }
 }
 
@@ -522,7 +527,9 @@ fn one_question_that_always_fails_costs_itself_and_is_asked_again_next_time() {
 fn faults_that_pass_leave_a_count_and_nothing_else() {
     let calm = tempfile::tempdir().unwrap();
     let flaky = tempfile::tempdir().unwrap();
-    let body = |flaky: u32| format!("[[arm]]\nname = \"a\"\nmodel = {{ use = \"scripted\", tag = \"calm\", flaky = {flaky} }}\n");
+    let body = |flaky: u32| {
+        format!("[[arm]]\nname = \"a\"\nmodel = {{ use = \"scripted\", tag = \"calm\", flaky = {flaky} }}\n")
+    };
     run_in(&body(0), calm.path()).unwrap();
     let outcome = run_in(&body(2), flaky.path()).unwrap();
     assert_eq!((outcome.exit, outcome.retries), (Exit::Done, 2));
@@ -543,9 +550,10 @@ fn a_refused_request_fails_and_a_panic_fails_its_item_only() {
 #[test]
 fn a_model_that_is_not_there_ends_the_run_before_anything_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let error = run_in("[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", unreachable = true }\n", folder.path())
-        .err()
-        .unwrap();
+    let error =
+        run_in("[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", unreachable = true }\n", folder.path())
+            .err()
+            .unwrap();
     assert_eq!(error.exit(), Exit::Unreachable);
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
 }
@@ -598,9 +606,10 @@ fn another_run_in_the_same_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let body = "[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", tag = \"drift\" }\n";
     run_in(body, folder.path()).unwrap();
-    let error = run_in("[[arm]]\nname = \"b\"\nmodel = { use = \"scripted\", tag = \"drift\" }\n", folder.path())
-        .err()
-        .unwrap();
+    let error =
+        run_in("[[arm]]\nname = \"b\"\nmodel = { use = \"scripted\", tag = \"drift\" }\n", folder.path())
+            .err()
+            .unwrap();
     assert_eq!(error.exit(), Exit::Usage);
     assert!(error.to_string().contains("arms[0].name was \"a\", is \"b\""), "{error}");
 
@@ -629,7 +638,9 @@ fn step_by_step_decoding_gives_the_same_replies_for_any_number_of_slots() {
     for (slots, device) in [(1, false), (2, false), (7, true)] {
         let folder = tempfile::tempdir().unwrap();
         let outcome = run_in(
-            &format!("[[arm]]\nname = \"a\"\nmodel = {{ use = \"stepper\", slots = {slots}, device = {device} }}\n"),
+            &format!(
+                "[[arm]]\nname = \"a\"\nmodel = {{ use = \"stepper\", slots = {slots}, device = {device} }}\n"
+            ),
             folder.path(),
         )
         .unwrap();
@@ -664,15 +675,20 @@ fn a_rule_that_no_server_parameter_expresses_is_refused_before_anything_is_sent(
     .err()
     .unwrap();
     assert_eq!((error.exit(), calls("local")), (Exit::Usage, 0));
-    assert!(error.to_string().starts_with("toy.toml:12: sampler: sampler 'greedy' cannot be written"), "{error}");
+    assert!(
+        error.to_string().starts_with("toy.toml:12: sampler: sampler 'greedy' cannot be written"),
+        "{error}"
+    );
 }
 
 #[test]
 fn trials_are_asked_apart_and_averaged_per_question() {
     let folder = tempfile::tempdir().unwrap();
-    let outcome =
-        run_in("trials = 3\n[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", tag = \"trials\" }\n", folder.path())
-            .unwrap();
+    let outcome = run_in(
+        "trials = 3\n[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", tag = \"trials\" }\n",
+        folder.path(),
+    )
+    .unwrap();
     assert_eq!((outcome.asked, calls("trials")), (300, 300));
     let cell = &outcome.summary.arms[0].overall;
     assert_eq!((cell.n, cell.figures["accuracy"].n, cell.clusters), (300, 300, 5));

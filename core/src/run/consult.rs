@@ -50,18 +50,27 @@ pub fn answer(
                 truth: None,
                 prompt: need.prompt,
             };
-            let outcome = desk.gates[model].call(desk.patience, desk.stop, || {
-                backend.reply(&request, &need.sampling, desk.media)
-            });
+            let outcome = desk.gates[model]
+                .call(desk.patience, desk.stop, || backend.reply(&request, &need.sampling, desk.media));
             let arm = format!("role:{}", need.role);
             let parts = request.prompt.parts;
             let (line, kept) = match outcome {
                 None => return Ok(None),
                 Some(Ok(reply)) => {
-                    let line = Line::Reply { request: id, arm, question, trial: 0, prompt: prompt.clone(), reply: reply.clone() };
+                    let line = Line::Reply {
+                        request: id,
+                        arm,
+                        question,
+                        trial: 0,
+                        prompt: prompt.clone(),
+                        reply: reply.clone(),
+                    };
                     (line, Some((need.key, reply)))
                 }
-                Some(Err(fault)) => (Line::Failed { request: id, arm, question, trial: 0, prompt: prompt.clone(), fault }, None),
+                Some(Err(fault)) => (
+                    Line::Failed { request: id, arm, question, trial: 0, prompt: prompt.clone(), fault },
+                    None,
+                ),
             };
             desk.record(vec![Line::Prompt { id: prompt, parts }, line])?;
             Ok(kept)

@@ -67,7 +67,11 @@ fn step(desk: &Desk<'_>, session: &mut dyn Session, live: Vec<Live>) -> Result<V
     let picks = {
         let logits = session.logits(&slots)?;
         if logits.rows != live.len() {
-            return Err(Fault::internal(format!("{} rows of logits for {} sequences", logits.rows, live.len())));
+            return Err(Fault::internal(format!(
+                "{} rows of logits for {} sequences",
+                logits.rows,
+                live.len()
+            )));
         }
         choose(desk, &logits, &live)
     };

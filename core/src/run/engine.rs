@@ -179,7 +179,9 @@ fn recorded<T>(
 ) -> Result<T, RunError> {
     let manifest_path = folder.join("manifest.json");
     if !manifest_path.exists() {
-        return Err(Fault::data(format!("{} holds no run: manifest.json is missing", folder.display())).into());
+        return Err(
+            Fault::data(format!("{} holds no run: manifest.json is missing", folder.display())).into()
+        );
     }
     let mut manifest: Manifest = read_json(&manifest_path)?;
     let parts = match metrics {
@@ -213,7 +215,10 @@ impl<'a> Job<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self, RunError> {
         if parts.dataset.is_empty() {
-            return Err(list_cases(parts.dataset.as_ref()).err().unwrap_or_else(|| Fault::data("no cases")).into());
+            return Err(list_cases(parts.dataset.as_ref())
+                .err()
+                .unwrap_or_else(|| Fault::data("no cases"))
+                .into());
         }
         let locked = RunFolder::open(&options.folder)?;
         let manifest = Manifest::of(config, &parts, options.limit);
@@ -266,7 +271,7 @@ impl<'a> Job<'a> {
         let (folder, limit) = (self.locked.path(), self.options.limit);
         if let Some(plan) = earlier_plan(folder, &self.manifest.identity, limit) {
             let (cases, _) = list_cases(self.parts.dataset.as_ref())?;
-            return Ok((plan, cases.into_iter().map(|case| (case.name.clone(), case)).collect()));
+            return Ok((plan, cases.iter().map(|case| (case.name.clone(), store.seen(case))).collect()));
         }
         let cases: Cases = clock.time("measure", || measure(desk, store))?;
         let plan = clock.time("plan", || {
@@ -359,7 +364,8 @@ impl Clock {
 
     fn write(&self, desk: &Desk<'_>, folder: &Path) -> Result<(), Fault> {
         let asked = desk.counts.asked.load(Ordering::Relaxed);
-        let per_second = |count: u64| self.0.get("ask").filter(|s| **s > 0.0 && count > 0).map(|s| count as f64 / s);
+        let per_second =
+            |count: u64| self.0.get("ask").filter(|s| **s > 0.0 && count > 0).map(|s| count as f64 / s);
         let timings = Timings {
             seconds: self.0.clone(),
             asked,

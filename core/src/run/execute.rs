@@ -110,7 +110,8 @@ impl Desk<'_> {
     }
 
     fn gave_up(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.fatal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.stop.load(Ordering::Relaxed)
+            || self.fatal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Records the outcome of one request.
@@ -122,7 +123,14 @@ impl Desk<'_> {
             Ok(reply) => {
                 self.counts.asked.fetch_add(1, Ordering::Relaxed);
                 self.counts.tokens.fetch_add(reply.tokens.completion.unwrap_or(0), Ordering::Relaxed);
-                Line::Reply { request: id, arm: arm.name.clone(), question, trial, prompt: prompt.clone(), reply }
+                Line::Reply {
+                    request: id,
+                    arm: arm.name.clone(),
+                    question,
+                    trial,
+                    prompt: prompt.clone(),
+                    reply,
+                }
             }
             Err(fault) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +140,14 @@ impl Desk<'_> {
                     return;
                 }
                 tracing::warn!("{} {question}: {fault}", arm.name);
-                Line::Failed { request: id, arm: arm.name.clone(), question, trial, prompt: prompt.clone(), fault }
+                Line::Failed {
+                    request: id,
+                    arm: arm.name.clone(),
+                    question,
+                    trial,
+                    prompt: prompt.clone(),
+                    fault,
+                }
             }
         };
         if let Err(fault) = self.record(vec![Line::Prompt { id: prompt, parts }, line]) {
@@ -146,7 +161,11 @@ impl Desk<'_> {
 ///
 /// # Errors
 /// A fault that ends the run: a full disk, a model that cannot be reached at all. `Interrupted` when stopped.
-pub fn execute(desk: &Desk<'_>, questions: QuestionReader, cases: &BTreeMap<String, Case>) -> Result<(), RunError> {
+pub fn execute(
+    desk: &Desk<'_>,
+    questions: QuestionReader,
+    cases: &BTreeMap<String, Case>,
+) -> Result<(), RunError> {
     let mut channels: Vec<Option<SyncSender<Work>>> = Vec::new();
     let mut receivers: Vec<Receiver<Work>> = Vec::new();
     for _ in &desk.parts.models {
@@ -195,8 +214,12 @@ fn serve(desk: &Desk<'_>, model: usize, receiver: &Mutex<Receiver<Work>>) {
         let backend = &desk.parts.models[model].backend;
         let Some(sampling) = &desk.parts.arms[work.arm].sampling else { continue };
         let outcome = desk.gates[model].call(desk.patience, desk.stop, || {
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| backend.reply(&work.request, sampling, desk.media)))
-                .unwrap_or_else(|panic| Err(Fault::internal(format!("the backend panicked: {}", panic_text(&panic)))))
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                backend.reply(&work.request, sampling, desk.media)
+            }))
+            .unwrap_or_else(|panic| {
+                Err(Fault::internal(format!("the backend panicked: {}", panic_text(&panic))))
+            })
         });
         if let Some(outcome) = outcome {
             desk.settle(work, outcome);

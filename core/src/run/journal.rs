@@ -156,7 +156,8 @@ impl Index {
                 }
             }
             "dropped" => {
-                self.dropped.insert((head.renderer.to_string(), head.question.to_string()), head.reason.to_string());
+                self.dropped
+                    .insert((head.renderer.to_string(), head.question.to_string()), head.reason.to_string());
             }
             _ => {}
         }
@@ -326,8 +327,9 @@ impl Journal {
                 .and_then(|_| reader.read_exact(&mut bytes))
                 .map_err(|error| file_fault("read", &self.path, &error))?;
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Fault::data(format!("{} at byte {}: {error}", self.path.display(), place.offset)))
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Fault::data(format!("{} at byte {}: {error}", self.path.display(), place.offset))
+        })
     }
 }
 
@@ -366,7 +368,8 @@ fn scan(file: &mut File, path: &Path) -> Result<(Index, u64), Fault> {
         }
         pending.drain(..whole);
         if pending.len() > MAX_LINE_BYTES && pending.len() == old + read {
-            let what = format!("{}: line {} is longer than {MAX_LINE_BYTES} bytes", path.display(), lines + 1);
+            let what =
+                format!("{}: line {} is longer than {MAX_LINE_BYTES} bytes", path.display(), lines + 1);
             return Err(Fault::data(what));
         }
     }

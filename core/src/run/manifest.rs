@@ -89,7 +89,11 @@ impl Manifest {
                 .iter()
                 .map(|role| (role.name.clone(), parts.models[role.model].identity.clone()))
                 .collect(),
-            metrics: parts.metrics.iter().map(|(name, (_, identity))| (name.clone(), identity.clone())).collect(),
+            metrics: parts
+                .metrics
+                .iter()
+                .map(|(name, (_, identity))| (name.clone(), identity.clone()))
+                .collect(),
             run: config.run.clone(),
             composites: config.composites.clone(),
             limit,
@@ -149,12 +153,18 @@ fn first_difference(old: &Value, new: &Value, path: &str) -> Option<String> {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             keys.into_iter().find_map(|key| {
-                first_difference(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), &below(key))
+                first_difference(
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                    &below(key),
+                )
             })
         }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().find_map(|(index, (a, b))| first_difference(a, b, &format!("{path}[{index}]")))
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(index, (a, b))| first_difference(a, b, &format!("{path}[{index}]"))),
         (a, b) if a == b => None,
         (a, b) => Some(format!("{path} was {a}, is {b}")),
     }

@@ -170,7 +170,13 @@ impl Parts {
         Ok(self.renderers.len() - 1)
     }
 
-    fn arm(&self, name: &str, model: usize, renderer: usize, built: Built<dyn Sampler>) -> Result<Arm, Fault> {
+    fn arm(
+        &self,
+        name: &str,
+        model: usize,
+        renderer: usize,
+        built: Built<dyn Sampler>,
+    ) -> Result<Arm, Fault> {
         let backend = &self.models[model].backend;
         let sampler_identity = built.identity();
         let mut sampler = built.component;
@@ -220,11 +226,18 @@ fn honoured(sampler: &dyn Sampler, name: &str, card: &ModelCard) -> Result<Sampl
         ))
         .help("use a model that decodes step by step, or another sampler")
     })?;
-    let refused: Vec<&str> =
-        sampling.fields().into_iter().filter(|field| !card.honours.iter().any(|known| known == field)).collect();
+    let refused: Vec<&str> = sampling
+        .fields()
+        .into_iter()
+        .filter(|field| !card.honours.iter().any(|known| known == field))
+        .collect();
     if refused.is_empty() {
         return Ok(sampling);
     }
-    Err(Fault::unsupported(format!("{} does not honour {} of sampler '{name}'", card.name, refused.join(", ")))
-        .help(format!("it honours: {}", card.honours.join(", "))))
+    Err(Fault::unsupported(format!(
+        "{} does not honour {} of sampler '{name}'",
+        card.name,
+        refused.join(", ")
+    ))
+    .help(format!("it honours: {}", card.honours.join(", "))))
 }

@@ -62,7 +62,9 @@ pub struct Cases {
 ///
 /// # Errors
 /// When the data set holds no case, or none that can be listed.
-pub fn list_cases(dataset: &dyn crate::dataset::Dataset) -> Result<(Vec<Case>, BTreeMap<String, String>), Fault> {
+pub fn list_cases(
+    dataset: &dyn crate::dataset::Dataset,
+) -> Result<(Vec<Case>, BTreeMap<String, String>), Fault> {
     let mut cases = Vec::new();
     let mut damaged = BTreeMap::new();
     for index in 0..dataset.len() {
@@ -98,6 +100,7 @@ fn none_usable(total: usize, damaged: &BTreeMap<String, String>) -> Fault {
 pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let dataset = desk.parts.dataset.as_ref();
     let (cases, mut damaged) = list_cases(dataset)?;
+    let cases: Vec<Case> = cases.iter().map(|case| store.seen(case)).collect();
     desk.progress.stage("measure", cases.len() as u64);
     let entries: Vec<Result<CatalogueEntry, Fault>> = cases
         .par_iter()
@@ -231,8 +234,10 @@ pub fn write_plan(
             if reasons.is_empty() { "the family gave no reason".to_owned() } else { reasons.join("; ") }
         )));
     }
-    let chosen: BTreeSet<&str> =
-        select(&candidates, &quota, desk.seed).into_iter().map(|index| candidates[index].id.as_str()).collect();
+    let chosen: BTreeSet<&str> = select(&candidates, &quota, desk.seed)
+        .into_iter()
+        .map(|index| candidates[index].id.as_str())
+        .collect();
     let with_questions: BTreeSet<usize> = candidates
         .iter()
         .filter(|candidate| chosen.contains(candidate.id.as_str()))
@@ -397,9 +402,9 @@ impl Iterator for QuestionReader {
         let limit = MAX_QUESTION_BYTES as u64;
         match std::io::Read::take(&mut self.lines, limit).read_until(b'\n', &mut line) {
             Ok(0) => None,
-            Ok(_) => {
-                Some(serde_json::from_slice(&line).map_err(|error| Fault::data(error.to_string()).within(place())))
-            }
+            Ok(_) => Some(
+                serde_json::from_slice(&line).map_err(|error| Fault::data(error.to_string()).within(place())),
+            ),
             Err(error) => Some(Err(file_fault("read", &self.path, &error))),
         }
     }

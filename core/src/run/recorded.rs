@@ -45,7 +45,10 @@ impl Dataset for RecordedData {
     }
 
     fn case(&self, index: usize) -> Result<Case, Fault> {
-        Err(Fault::unsupported(format!("case {index} of {} is not loaded: this run is only read", self.0.name)))
+        Err(Fault::unsupported(format!(
+            "case {index} of {} is not loaded: this run is only read",
+            self.0.name
+        )))
     }
 }
 
@@ -101,7 +104,11 @@ impl Parts {
         for arm in &manifest.arms {
             let digest = Digest::new("situs-renderer-1").json(&arm.renderer).short();
             parts.models.push(Model {
-                backend: Arc::new(RecordedModel(ModelCard { parallel: 1, stepwise: false, ..arm.card.clone() })),
+                backend: Arc::new(RecordedModel(ModelCard {
+                    parallel: 1,
+                    stepwise: false,
+                    ..arm.card.clone()
+                })),
                 identity: arm.model.clone(),
             });
             parts.renderers.push(Renderer {
@@ -132,7 +139,11 @@ impl Parts {
     ///
     /// # Errors
     /// As building them for a run.
-    pub fn with_metrics(mut self, config: &RunConfig, registry: &Registry) -> Result<Self, super::exit::RunError> {
+    pub fn with_metrics(
+        mut self,
+        config: &RunConfig,
+        registry: &Registry,
+    ) -> Result<Self, super::exit::RunError> {
         self.metrics.clear();
         for (name, located) in &config.metrics {
             let built: Built<dyn Metric> = config.build(registry, located)?;

@@ -149,9 +149,12 @@ fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<O
             if record.answer.state == AnswerState::Failed {
                 return Ok(None);
             }
-            let score = metric.score(record, &replies).map_err(|fault| fault.within(format!("metric '{name}'")))?;
+            let score =
+                metric.score(record, &replies).map_err(|fault| fault.within(format!("metric '{name}'")))?;
             match &score {
-                Some(score) if !score.value.is_finite() || score.stats.iter().any(|stat| !stat.is_finite()) => {
+                Some(score)
+                    if !score.value.is_finite() || score.stats.iter().any(|stat| !stat.is_finite()) =>
+                {
                     Err(Fault::internal(format!(
                         "metric '{name}' gave {} for question {}",
                         score.value, record.question.id

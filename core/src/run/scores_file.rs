@@ -51,7 +51,12 @@ pub fn write_scores(path: &Path, metrics: &[String], arms: &[ArmScores]) -> Resu
     .map_err(|fault| fault.within("scores"))
 }
 
-fn write(out: &mut Vec<u8>, metrics: &[String], facets: &[&str], arms: &[ArmScores]) -> Result<(), ParquetError> {
+fn write(
+    out: &mut Vec<u8>,
+    metrics: &[String],
+    facets: &[&str],
+    arms: &[ArmScores],
+) -> Result<(), ParquetError> {
     let properties = WriterProperties::builder().set_created_by("situs".to_owned()).build();
     let schema = Arc::new(schema(metrics, facets)?);
     let mut file = SerializedFileWriter::new(out, schema, Arc::new(properties))?;

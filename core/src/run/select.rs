@@ -54,14 +54,16 @@ pub fn select(candidates: &[Candidate], quota: &Quota, seed: u64) -> Vec<usize> 
         levels.sort_unstable();
         levels.dedup();
         for level in levels {
-            let of_level: Vec<usize> = chosen.iter().copied().filter(|b| bundles[*b].level == level).collect();
+            let of_level: Vec<usize> =
+                chosen.iter().copied().filter(|b| bundles[*b].level == level).collect();
             kept.extend(take(&bundles, &of_level, quota.per_level.get(&level).copied()));
         }
         chosen = kept;
     }
     chosen = take(&bundles, &chosen, quota.total);
     chosen = take(&bundles, &chosen, quota.limit);
-    let mut selected: Vec<usize> = chosen.iter().flat_map(|bundle| bundles[*bundle].members.iter().copied()).collect();
+    let mut selected: Vec<usize> =
+        chosen.iter().flat_map(|bundle| bundles[*bundle].members.iter().copied()).collect();
     selected.sort_unstable();
     selected
 }
@@ -82,7 +84,12 @@ fn rank(candidates: &[Candidate], seed: u64) -> Vec<Bundle> {
         .into_values()
         .map(|members| {
             // The smallest question id names the bundle: case order and indices must not matter.
-            let tie = members.iter().map(|index| candidates[*index].id.as_str()).min().unwrap_or_default().to_owned();
+            let tie = members
+                .iter()
+                .map(|index| candidates[*index].id.as_str())
+                .min()
+                .unwrap_or_default()
+                .to_owned();
             let first = &candidates[members[0]];
             let weight: u64 = first.structures.iter().map(|structure| counts[structure]).sum();
             let mut cells: Vec<u32> = members.iter().map(|index| candidates[*index].cell).collect();

@@ -77,7 +77,11 @@ impl Tables<'_> {
         levels
             .into_iter()
             .filter(|(facet, levels)| {
-                if named.is_empty() { (2..=MOST_LEVELS).contains(&levels.len()) } else { named.contains(facet) }
+                if named.is_empty() {
+                    (2..=MOST_LEVELS).contains(&levels.len())
+                } else {
+                    named.contains(facet)
+                }
             })
             .map(|(facet, levels)| (facet, levels.into_iter().collect()))
             .collect()
@@ -96,7 +100,8 @@ impl Tables<'_> {
         let count = |state: AnswerState| states.get(state.word()).copied().unwrap_or(0);
         let replied = records.len() - count(AnswerState::Failed);
         let share = |part: usize| (replied > 0).then(|| part as f64 / replied as f64);
-        let clusters: BTreeSet<&str> = records.iter().map(|record| record.question.cluster.as_str()).collect();
+        let clusters: BTreeSet<&str> =
+            records.iter().map(|record| record.question.cluster.as_str()).collect();
         let chance: f64 = records.iter().map(|record| record.question.chance).sum();
         let mut figures = BTreeMap::new();
         for (name, (metric, _)) in &self.desk.parts.metrics {
@@ -137,15 +142,16 @@ impl Tables<'_> {
             .iter()
             .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
             .collect();
-        let plain = of.iter().all(|(_, score)| matches!(score.stats[..], [value, one] if one == 1.0 && value == score.value));
+        let plain = of
+            .iter()
+            .all(|(_, score)| matches!(score.stats[..], [value, one] if one == 1.0 && value == score.value));
         if plain { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
     }
 
     fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {
         let mut sums: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for (record, score) in of {
-            let sum =
-                sums.entry(&record.question.cluster).or_insert_with(|| vec![0.0; score.stats.len()]);
+            let sum = sums.entry(&record.question.cluster).or_insert_with(|| vec![0.0; score.stats.len()]);
             if sum.len() != score.stats.len() {
                 return Err(Fault::internal("scores have statistics of different widths"));
             }
@@ -176,7 +182,8 @@ impl Tables<'_> {
                     continue;
                 }
                 for metric in self.desk.parts.metrics.keys() {
-                    let Some((comparison, p)) = compare(metric, (name_a, a), (name_b, b), self.desk.seed) else {
+                    let Some((comparison, p)) = compare(metric, (name_a, a), (name_b, b), self.desk.seed)
+                    else {
                         continue;
                     };
                     raw.push(p.unwrap_or(1.0));
@@ -266,7 +273,8 @@ fn mean(of: &[(&Record, &Score)]) -> Summary {
     let estimate = stats::clustered_mean(&values, &clusters);
     let binary = !of.is_empty() && of.iter().all(|(_, score)| score.value == 0.0 || score.value == 1.0);
     let successes = of.iter().filter(|(_, score)| score.value == 1.0).count() as u64;
-    let beta = binary.then(|| stats::pooled_beta(successes, of.len() as u64, 1.0, 1.0, stats::LEVEL)).flatten();
+    let beta =
+        binary.then(|| stats::pooled_beta(successes, of.len() as u64, 1.0, 1.0, stats::LEVEL)).flatten();
     let inside = |(low, high): (f64, f64)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] };
     // A clustered error of zero says that nothing varied, not that nothing is uncertain.
     let clustered = estimate
@@ -274,7 +282,8 @@ fn mean(of: &[(&Record, &Score)]) -> Summary {
         .filter(|(low, high)| high > low)
         .map(|interval| (inside(interval), "mean, cluster-robust t"));
     let pooled = beta.map(|interval| (inside(interval), "mean, pooled Beta(1,1)"));
-    let (interval, estimator) = clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
+    let (interval, estimator) =
+        clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
     Summary {
         value: estimate.map(|estimate| estimate.mean),
         n: of.len(),

@@ -73,6 +73,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         }
     }
 
+    /// Drops everything that is not being loaded right now.
+    pub(crate) fn clear(&self) {
+        let mut state = lock(&self.state);
+        state.entries.retain(|_, entry| matches!(entry, Entry::Loading(_)));
+        state.held = 0;
+    }
+
     fn land(&self, key: &K, outcome: Result<(V, u64), Fault>) {
         let mut state = lock(&self.state);
         let Ok((value, bytes)) = outcome else {

@@ -50,6 +50,11 @@ impl VolumeStore {
         self.cache.held()
     }
 
+    /// Gives the memory back: nothing is held until it is asked for again.
+    pub fn clear(&self) {
+        self.cache.clear();
+    }
+
     /// A volume in canonical RAS+, as this store shows it.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Statistics against values computed elsewhere: scipy 1.17.1, statsmodels 0.15.0, scikit-learn 1.9.1,
 //! krippendorff 0.9.0, scorio 0.2.3, or by hand where a comment says so.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod agreement;
 mod comparisons;
 mod degenerate;

@@ -1,6 +1,6 @@
 //! Slices and stacks as pictures: grey voxels, coloured marks, letter plates, in the view that the question states.
 
-mod backdrop;
+pub mod backdrop;
 pub mod draw;
 pub mod letters;
 pub mod overlay;
@@ -18,15 +18,15 @@ use rayon::prelude::*;
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Scene};
 use std::sync::Arc;
-use window::Window;
+use window::Shades;
 
 situs_core::component! {
     /// Draws a slice or a stack as PNG pictures, marks burnt in, pictures before the question's text.
     renderer "slices";
     pub struct Slices {
-        /// Grey range: auto (soft-tissue for CT, percentile for MR), percentile, soft-tissue, mediastinum, lung, bone,
-        /// brain, liver, angio, or WIDTH/LEVEL.
-        pub window: String = "auto".to_owned(),
+        /// Values from black to white: auto (soft_tissue for CT, percentile for MR), percentile, soft_tissue,
+        /// mediastinum, lung, bone, brain, liver, angio, { width, level } or { low, high } in percentiles.
+        pub window: Shades = Shades::Auto,
         /// Opacity of a mask's fill, 0 to 0.9.
         pub alpha: f64 = 0.35,
         /// Width of a mask's outline in pixels, inward from its edge, 1 to 16.
@@ -48,14 +48,14 @@ situs_core::component! {
 #[typetag::serde(name = "slices")]
 impl PromptRendererSpec for Slices {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn PromptRenderer>, Fault> {
-        let window = Window::parse(&self.window).map_err(|fault| fault.at("window"))?;
+        self.window.check().map_err(|fault| fault.at("window"))?;
         within("alpha", self.alpha, 0.0, 0.9)?;
         within("outline", f64::from(self.outline), 1.0, 16.0)?;
         within("box_line", f64::from(self.box_line), 1.0, 16.0)?;
         within("dot_radius", self.dot_radius, 2.0, 64.0)?;
         within("dot_rim", self.dot_rim, 0.0, 16.0)?;
         Ok(Box::new(SliceRenderer {
-            window,
+            window: self.window,
             alpha: self.alpha,
             strokes: Strokes {
                 outline: self.outline,
@@ -85,7 +85,7 @@ const MAX_LONG_SIDE: u32 = 8192;
 const MAX_FRAMES: usize = 4096;
 
 struct SliceRenderer {
-    window: Window,
+    window: Shades,
     alpha: f64,
     strokes: Strokes,
     headings: bool,
@@ -127,16 +127,17 @@ impl SliceRenderer {
         let canvas = scene.view.canvas(grid.shape, grid.affine.spacing(), scene.long_side);
         let raster = Raster::new(canvas, grid.shape);
         check_frames(scene, grid.shape[raster.axes[2]])?;
-        let ground = volume.as_ref().map(|volume| {
-            (volume, self.backdrops.shades(volume, case.modality, self.window))
-        });
+        let ground = match &volume {
+            Some(volume) => Some((volume, self.backdrops.bounds(volume, case.modality, self.window)?)),
+            None => None,
+        };
         let drawn: Vec<Result<ImageRef, Fault>> = scene
             .frames
             .par_iter()
             .map(|slice| {
                 let grey: Arc<[u8]> = match ground {
-                    Some((volume, shades)) => {
-                        self.backdrops.slice(volume, &raster, *slice, scene.long_side, shades)
+                    Some((volume, bounds)) => {
+                        self.backdrops.slice(volume, &raster, *slice, scene.long_side, bounds)
                     }
                     None => vec![u8::MAX; raster.width() * raster.height()].into(),
                 };

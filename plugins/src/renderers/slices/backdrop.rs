@@ -1,10 +1,11 @@
 //! Grey slices kept for the next question of the same case.
 
 use super::raster::Raster;
-use super::window::{Shades, Window};
+use super::window::Shades;
 use situs_core::case::Modality;
+use situs_core::fault::Fault;
 use situs_core::space::View;
-use situs_core::volume::Volume;
+use situs_core::volume::{Bounds, Volume};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Which slice, how large.
@@ -28,11 +29,11 @@ pub struct Backdrops {
 struct Kept {
     /// Oldest use first.
     slices: Vec<(Weak<Volume>, SliceKey, Arc<[u8]>)>,
-    shades: Vec<(Weak<Volume>, Shades)>,
+    bounds: Vec<(Weak<Volume>, Bounds)>,
 }
 
 /// Volumes whose grey range is remembered.
-const SHADES_KEPT: usize = 64;
+const BOUNDS_KEPT: usize = 64;
 
 impl Backdrops {
     /// An empty store of at most `budget` bytes.
@@ -40,22 +41,23 @@ impl Backdrops {
         Self { budget, kept: Mutex::default() }
     }
 
-    /// Grey range of a volume.
-    pub fn shades(&self, volume: &Arc<Volume>, modality: Modality, window: Window) -> Shades {
-        let known = |kept: &Kept| {
-            kept.shades.iter().find(|(owner, _)| is_of(owner, volume)).map(|(_, shades)| *shades)
-        };
-        if let Some(shades) = known(&self.lock()) {
-            return shades;
+    /// Black and white of a volume under `shades`, which must be the same at every call.
+    ///
+    /// # Errors
+    /// A window without width.
+    pub fn bounds(&self, volume: &Arc<Volume>, modality: Modality, shades: Shades) -> Result<Bounds, Fault> {
+        let known = self.lock().bounds.iter().find(|(owner, _)| is_of(owner, volume)).map(|(_, bounds)| *bounds);
+        if let Some(bounds) = known {
+            return Ok(bounds);
         }
-        let shades = window.shades(modality, volume);
+        let bounds = shades.bounds(modality, volume)?;
         let mut kept = self.lock();
-        kept.shades.retain(|(owner, _)| owner.strong_count() > 0);
-        if kept.shades.len() >= SHADES_KEPT {
-            kept.shades.remove(0);
+        kept.bounds.retain(|(owner, _)| owner.strong_count() > 0);
+        if kept.bounds.len() >= BOUNDS_KEPT {
+            kept.bounds.remove(0);
         }
-        kept.shades.push((Arc::downgrade(volume), shades));
-        shades
+        kept.bounds.push((Arc::downgrade(volume), bounds));
+        Ok(bounds)
     }
 
     /// One grey slice, row by row. Drawn outside the lock: two threads may draw the same slice once each.
@@ -65,14 +67,14 @@ impl Backdrops {
         raster: &Raster,
         slice: usize,
         long_side: u32,
-        shades: Shades,
+        bounds: Bounds,
     ) -> Arc<[u8]> {
         let key = SliceKey { view: raster.canvas.view, slice, long_side };
         if let Some(grey) = self.find(volume, key) {
             return grey;
         }
-        let values = raster.sample(volume, slice as f64, shades.black as f32);
-        let grey: Arc<[u8]> = values.into_iter().map(|value| shades.grey(value)).collect();
+        let values = raster.sample(volume, slice as f64, bounds.black as f32);
+        let grey: Arc<[u8]> = values.into_iter().map(|value| bounds.grey(value)).collect();
         self.keep(volume, key, &grey);
         grey
     }

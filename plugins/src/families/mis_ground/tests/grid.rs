@@ -1,0 +1,207 @@
+//! Which cells there are, what they share, and how draws spread.
+
+use super::body::Subject;
+use crate::families::mis_ground::{Ablation, Dim, Identity, MisGround, SliceFilter, SliceRange, Visual};
+use situs_core::prelude::*;
+use situs_core::space::{Plane, Preset};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[test]
+fn a_cell_is_filled_once_and_the_same_seed_gives_the_same_questions() {
+    let subject = Subject::torso(0.0);
+    let (questions, left_out) = subject.ask(&MisGround::default(), 7);
+    let cells: BTreeSet<&str> = questions.iter().map(|question| question.cell.as_str()).collect();
+    assert_eq!(cells.len(), questions.len());
+    assert_eq!(subject.ask(&MisGround::default(), 7), (questions.clone(), left_out));
+    assert_ne!(subject.ask(&MisGround::default(), 8).0, questions);
+    let templates: BTreeSet<&str> = questions.iter().map(|question| question.template.as_str()).collect();
+    assert_eq!(templates.len(), 30);
+}
+
+#[test]
+fn validity_rules_hold_in_every_cell() {
+    let spec = MisGround {
+        view_statements: crate::families::mis_ground::ViewStatement::ALL.to_vec(),
+        ..MisGround::default()
+    };
+    let (questions, _) = Subject::torso(0.0).ask(&spec, 1);
+    for question in &questions {
+        let facet = |name: &str| question.facet(name);
+        let group = question.template.split('-').next().unwrap();
+        assert_eq!(facet("visual") == "none", facet("identity") == "none", "{}", question.cell);
+        if facet("visual") == "none" && group != "SD" {
+            assert_eq!(facet("text"), "name", "{}", question.cell);
+        }
+        match group {
+            "NI" | "LR" | "LX" => assert_eq!(facet("text"), "mark"),
+            "LI" | "NR" => assert_eq!(facet("text"), "name"),
+            "SD" => assert_eq!((facet("text"), facet("view_statement"), facet("ablation")), ("none", "none", "none")),
+            _ => {}
+        }
+        match facet("ablation") {
+            "text_only" => {
+                assert!(["RA", "RC", "RF", "NR"].contains(&group), "{}", question.cell);
+                assert_eq!((facet("visual"), facet("text")), ("none", "name"));
+            }
+            "marks_on_white" => {
+                let by_shape = ["NI", "LI"].contains(&group);
+                assert!(by_shape || ["RA", "RC", "RF", "LR", "LX"].contains(&group));
+                assert_eq!(facet("shape_only") == "yes", by_shape);
+                assert!(!by_shape || facet("visual") == "mask");
+                assert!(by_shape || facet("text") == "mark");
+                assert!(!(facet("words") == "anat" && facet("view_statement") == "none"));
+            }
+            _ => {}
+        }
+        let scene = question.scene.as_ref().unwrap();
+        let letters: BTreeSet<char> = scene.marks.iter().filter_map(|mark| mark.letter).collect();
+        let colours: BTreeSet<_> = scene.marks.iter().map(|mark| mark.colour).collect();
+        assert_eq!(colours.len(), scene.marks.len());
+        let has_letters = matches!(facet("identity"), "letter" | "both");
+        assert_eq!(letters.len(), if has_letters { scene.marks.len() } else { 0 });
+        assert!(scene.marks.is_empty() || (2..=6).contains(&scene.marks.len()));
+    }
+}
+
+#[test]
+fn lists_restrict_the_grid() {
+    let spec = MisGround {
+        dims: vec![Dim::Slice],
+        planes: vec![Plane::Coronal],
+        orientations: vec![Preset::StandardRadiological],
+        visual: vec![Visual::Box],
+        identities: vec![Identity::Letter],
+        ablations: vec![Ablation::None],
+        templates: vec!["RA-C".to_owned(), "RA-I".to_owned()],
+        ..MisGround::default()
+    };
+    let (questions, _) = Subject::torso(0.0).ask(&spec, 1);
+    assert_eq!(questions.len(), 2 * 3);
+    assert!(questions.iter().all(|question| question.facet("plane") == "coronal"));
+}
+
+#[test]
+fn closed_and_inverted_share_pair_picture_and_bundle() {
+    let (questions, _) = Subject::torso(0.0).ask(&MisGround::default(), 11);
+    let mut forms: BTreeMap<String, Vec<&Question>> = BTreeMap::new();
+    for question in questions.iter().filter(|question| question.facet("question_type") != "open") {
+        forms.entry(question.pair_key("question_type")).or_default().push(question);
+    }
+    for pair in forms.values() {
+        let [a, b] = pair.as_slice() else { panic!("{} questions share a key", pair.len()) };
+        assert_eq!((&a.bundle, &a.scene, &a.options), (&b.bundle, &b.scene, &b.options));
+        assert_eq!(a.structures, b.structures);
+        assert_ne!(a.truth, b.truth);
+    }
+}
+
+#[test]
+fn slices_are_two_of_different_planes() {
+    for seed in 0..6 {
+        let spec = MisGround { dims: vec![Dim::Slice], ..MisGround::default() };
+        let (questions, _) = Subject::torso(0.0).ask(&spec, seed);
+        let slices: BTreeSet<(Plane, usize)> = questions
+            .iter()
+            .map(|question| question.scene.as_ref().map(|scene| (scene.view.plane, scene.frames[0])).unwrap())
+            .collect();
+        let planes: BTreeSet<Plane> = slices.iter().map(|(plane, _)| *plane).collect();
+        assert_eq!((slices.len(), planes.len()), (2, 2));
+    }
+}
+
+#[test]
+fn answers_are_balanced_within_a_cell() {
+    let spec = MisGround {
+        dims: vec![Dim::Stack],
+        planes: vec![Plane::Axial],
+        orientations: vec![Preset::StandardRadiological],
+        visual: vec![Visual::None, Visual::Mask],
+        identities: vec![Identity::Letter],
+        ablations: vec![Ablation::None],
+        templates: ["RA-O1", "RC-O1", "NR-OA", "LR-OA", "LI-O"].map(str::to_owned).to_vec(),
+        ..MisGround::default()
+    };
+    let subject = Subject::torso(0.0);
+    let mut counts: BTreeMap<(String, String), BTreeMap<String, usize>> = BTreeMap::new();
+    for seed in 0..200 {
+        for question in subject.ask(&spec, seed).0 {
+            let answer = match question.template.as_str() {
+                // Which of the two printed first is right.
+                "NR-OA" => (question.text.find(&format!("Of the {}", question.truth)).is_some()).to_string(),
+                _ => question.truth.clone(),
+            };
+            let key = (question.cell.clone(), question.facet("axis").to_owned());
+            *counts.entry(key).or_default().entry(answer).or_default() += 1;
+        }
+    }
+    for ((cell, axis), answers) in counts {
+        let total: usize = answers.values().sum();
+        if total < 40 || cell.contains("LR-OA") {
+            continue;
+        }
+        let share = 1.0 / if cell.contains("LI-O") { 6.0 } else { 2.0 };
+        // Four standard errors of a share.
+        let slack = 4.0 * (share * (1.0 - share) / total as f64).sqrt();
+        for (answer, count) in &answers {
+            let seen = *count as f64 / total as f64;
+            assert!((seen - share).abs() < slack, "{cell} {axis} {answer}: {count} of {total}");
+        }
+    }
+}
+
+#[test]
+fn names_that_carry_sides_are_flagged_on_the_right_left_axis() {
+    let mut levels = BTreeSet::new();
+    for seed in 0..4 {
+        for question in Subject::torso(0.0).ask(&MisGround::default(), seed).0 {
+            let level = question.facet("name_leaks_answer").to_owned();
+            let side = |name: &String| ["left", "right"].into_iter().find(|side| name.contains(side));
+            let lateral = question.facet("axis") == "right-left";
+            let named = question.facet("text") != "mark";
+            let expected = match question.structures.as_slice() {
+                [a, b, ..] if lateral && named => match (side(a), side(b)) {
+                    (Some(a), Some(b)) if a != b => "full",
+                    (Some(_), None) | (None, Some(_)) => "partial",
+                    _ => "none",
+                },
+                _ => "none",
+            };
+            assert_eq!(level, expected, "{}", question.cell);
+            levels.insert(level);
+        }
+    }
+    assert_eq!(levels.len(), 3);
+}
+
+#[test]
+fn the_slice_filter_names_itself_and_the_count_and_can_be_switched_off() {
+    let subject = Subject::torso(0.0);
+    let range = SliceFilter::Range(SliceRange { min: 300, max: 450 });
+    let (questions, left_out) = subject.ask(&MisGround { slice_filter: range, ..MisGround::default() }, 1);
+    assert!(questions.is_empty());
+    assert_eq!(left_out, Reasons::from([("slice_filter 300..=450: 200 slices".to_owned(), 1)]));
+    let off: MisGround = serde_json::from_value(serde_json::json!({"slice_filter": false})).unwrap();
+    assert!(!subject.ask(&off, 1).0.is_empty());
+}
+
+#[test]
+fn a_knee_is_shown_by_boxes_and_named_by_its_side() {
+    let (questions, _) = Subject::knee().ask(&MisGround::default(), 1);
+    assert!(questions.iter().all(|question| matches!(question.facet("visual"), "none" | "box")));
+    let plain = questions.iter().find(|question| question.template == "RA-O1").unwrap();
+    assert!(plain.text.contains("MR scan (DESS) of the right knee of the patient"), "{}", plain.text);
+    for question in questions.iter().filter(|question| question.facet("dim") == "2d") {
+        assert!(question.evidence.positions.iter().all(|position| position.centre == "slice-box-centre"));
+    }
+}
+
+#[test]
+fn parameters_that_cannot_work_are_refused_by_name() {
+    let refuse = |spec: MisGround| spec.build(&BuildContext::default()).err().unwrap().to_string();
+    assert!(refuse(MisGround { planes: Vec::new(), ..MisGround::default() }).starts_with("planes: "));
+    assert!(refuse(MisGround { frames: 1, ..MisGround::default() }).starts_with("frames: "));
+    let unknown = MisGround { templates: vec!["RA-X".to_owned()], ..MisGround::default() };
+    assert!(refuse(unknown).starts_with("templates[0]: unknown template"));
+    let missing = MisGround { classes: "no-such-file.toml".to_owned(), ..MisGround::default() };
+    assert!(refuse(missing).starts_with("classes: "));
+}

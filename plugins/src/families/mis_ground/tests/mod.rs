@@ -1,0 +1,7 @@
+//! The family's behaviour, asked of synthetic bodies whose geometry the tests know.
+
+mod answers;
+mod body;
+mod grid;
+mod reading;
+mod texts;

@@ -1,0 +1,234 @@
+//! A whole volume for models that take one: resized, windowed to 0..1, marks burnt in at full intensity.
+
+use super::slices::backdrop::Backdrops;
+use super::slices::draw::{self, Layer};
+use super::slices::letters::PlatePixel;
+use super::slices::overlay::{FrameView, Strokes};
+use super::slices::raster::Raster;
+use super::slices::window::Shades;
+use super::slices::{check, common_grid, plates, shown_volume, within};
+use rayon::prelude::*;
+use situs_core::prelude::*;
+use situs_core::scene::{Backdrop, Scene};
+use situs_core::space::Canvas;
+use situs_core::volume::Bounds;
+
+/// Shape that a 3-D model takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumePreset {
+    /// M3D-LaMed: 32 x 256 x 256.
+    M3d,
+    /// Med3DVLM: 128 x 256 x 256.
+    Med3dvlm,
+}
+
+impl VolumePreset {
+    /// Depth, rows, columns.
+    pub fn shape(self) -> [usize; 3] {
+        match self {
+            Self::M3d => [32, 256, 256],
+            Self::Med3dvlm => [128, 256, 256],
+        }
+    }
+}
+
+situs_core::component! {
+    /// Hands the whole volume to a 3-D model: trilinear resize, values 0 to 1, marks as outlines of value 1.
+    ///
+    /// Depth runs with the frames of the question's view, rows with its screen downward, columns with its screen to the
+    /// right, so that whatever a question says of frames and screen holds for the array.
+    renderer "volume";
+    pub struct VolumeInput {
+        /// Model whose shape is taken: m3d (32 x 256 x 256) or med3dvlm (128 x 256 x 256).
+        pub preset: VolumePreset = VolumePreset::M3d,
+        /// Depth, rows, columns instead of the preset's.
+        pub shape: Option<[usize; 3]> = None,
+        /// Whether marks are burnt in; false hands over the same volume without them.
+        pub marks: bool = true,
+        /// Values shown as 0 and 1: as in the renderer `slices`.
+        pub window: Shades = Shades::Auto,
+        /// Width of outlines and box lines in voxels, 1 to 16.
+        pub outline: u32 = 1,
+        /// Radius of a point's dot in voxels, 2 to 64.
+        pub dot_radius: f64 = 3.0,
+    }
+}
+
+/// Most voxels of a volume made for a model.
+const MAX_VOXELS: usize = 1 << 28;
+/// Longest row or column.
+const MAX_SIDE: usize = 4096;
+
+#[typetag::serde(name = "volume")]
+impl PromptRendererSpec for VolumeInput {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn PromptRenderer>, Fault> {
+        self.window.check().map_err(|fault| fault.at("window"))?;
+        within("outline", f64::from(self.outline), 1.0, 16.0)?;
+        within("dot_radius", self.dot_radius, 2.0, 64.0)?;
+        let shape = self.shape.unwrap_or(self.preset.shape());
+        let voxels = shape.iter().try_fold(1usize, |product, side| product.checked_mul(*side));
+        if !voxels.is_some_and(|voxels| (1..=MAX_VOXELS).contains(&voxels))
+            || shape.iter().any(|side| *side > MAX_SIDE)
+        {
+            return Err(Fault::config(format!(
+                "{shape:?} is not a depth, rows and columns of 1 to {MAX_SIDE} with at most {MAX_VOXELS} voxels"
+            ))
+            .at("shape"));
+        }
+        Ok(Box::new(VolumeRenderer {
+            shape,
+            marks: self.marks,
+            window: self.window,
+            strokes: Strokes {
+                outline: self.outline,
+                box_line: self.outline,
+                dot_radius: self.dot_radius,
+                dot_rim: 0.0,
+            },
+            ranges: Backdrops::new(0),
+        }))
+    }
+}
+
+struct VolumeRenderer {
+    shape: [usize; 3],
+    marks: bool,
+    window: Shades,
+    strokes: Strokes,
+    ranges: Backdrops,
+}
+
+impl PromptRenderer for VolumeRenderer {
+    fn render(&self, cases: &[&Case], question: &Question, media: &dyn Media) -> Result<Prompt, Fault> {
+        let mut parts = Vec::new();
+        if let Some(scene) = question.scene.as_ref().filter(|scene| scene.backdrop != Backdrop::None) {
+            self.answerable(scene)?;
+            for case in cases {
+                let voxels = self.voxels(case, scene, media)?;
+                parts.push(Part::Volume { volume: media.put_volume(self.shape, &voxels)? });
+            }
+        }
+        parts.push(Part::Text { text: question.text.clone() });
+        Ok(Prompt { parts })
+    }
+}
+
+/// One plane of the array: where it lies in the volume, and the slice whose masks it shows.
+struct Sheet {
+    at: f64,
+    slice: usize,
+}
+
+impl VolumeRenderer {
+    /// Refuses scenes whose question a grey volume cannot carry.
+    fn answerable(&self, scene: &Scene) -> Result<(), Fault> {
+        check(scene)?;
+        if !scene.stack {
+            return Err(Fault::rejected("a question about one slice cannot be shown as a volume"));
+        }
+        if self.marks && scene.marks.len() > 1 && scene.marks.iter().any(|mark| mark.letter.is_none()) {
+            return Err(Fault::rejected("marks told apart by colour alone cannot be shown in a grey volume"));
+        }
+        Ok(())
+    }
+
+    /// The array, depth by depth, row by row.
+    fn voxels(&self, case: &Case, scene: &Scene, media: &dyn Media) -> Result<Vec<f32>, Fault> {
+        let marked = self.marks && !scene.marks.is_empty();
+        let volume = match scene.backdrop {
+            Backdrop::Image => Some(media.volume(shown_volume(case)?)?),
+            _ => None,
+        };
+        let segmentation = if marked || volume.is_none() { Some(media.segmentation(case)?) } else { None };
+        let grid = common_grid(case, volume.as_deref(), segmentation.as_deref())?;
+        let raster = Raster::new(self.canvas(scene, &grid), grid.shape);
+        let sheets = self.sheets(scene, grid.shape[raster.axes[2]], raster.axes[2])?;
+        let bounds = match &volume {
+            Some(volume) => Some(self.ranges.bounds(volume, case.modality, self.window)?),
+            None => None,
+        };
+        let shown = Scene {
+            frames: sheets.iter().map(|sheet| sheet.slice).collect(),
+            step_mm: grid.shape[raster.axes[2]] as f64 * raster.canvas.slice_spacing() / sheets.len() as f64,
+            ..scene.clone()
+        };
+        let drawn: Vec<Result<Vec<f32>, Fault>> = sheets
+            .par_iter()
+            .map(|sheet| {
+                let mut plane = match (&volume, bounds) {
+                    (Some(volume), Some(bounds)) => shaded(&raster, volume, sheet.at, bounds),
+                    // White would swallow marks of full intensity.
+                    _ => vec![0.0; raster.width() * raster.height()],
+                };
+                if let Some(segmentation) = segmentation.as_deref().filter(|_| marked) {
+                    let frame = FrameView {
+                        scene: &shown,
+                        raster: &raster,
+                        segmentation,
+                        slice: sheet.slice,
+                        frames: &shown.frames,
+                        strokes: &self.strokes,
+                    };
+                    burn(&frame, &mut plane)?;
+                }
+                Ok(plane)
+            })
+            .collect();
+        let mut voxels = Vec::with_capacity(self.shape.iter().product());
+        for plane in drawn {
+            voxels.extend(plane?);
+        }
+        Ok(voxels)
+    }
+
+    /// A canvas whose pixels stretch the volume's faces to the model's rows and columns.
+    fn canvas(&self, scene: &Scene, grid: &Grid) -> Canvas {
+        let [_, rows, columns] = self.shape;
+        let (column_axis, row_axis) = (scene.view.right.axis().index(), scene.view.down.axis().index());
+        let mut spacing = grid.affine.spacing();
+        spacing[column_axis] = columns as f64 / grid.shape[column_axis] as f64;
+        spacing[row_axis] = rows as f64 / grid.shape[row_axis] as f64;
+        scene.view.canvas(grid.shape, spacing, rows.max(columns) as u32)
+    }
+
+    /// The planes in frame order, from outer face to outer face.
+    fn sheets(&self, scene: &Scene, slices: usize, axis: usize) -> Result<Vec<Sheet>, Fault> {
+        if scene.view.frame.axis().index() != axis {
+            return Err(Fault::data(format!(
+                "frames of {} slices cannot run toward {}",
+                scene.view.plane,
+                scene.view.frame.word()
+            )));
+        }
+        let depth = self.shape[0];
+        Ok((0..depth)
+            .map(|position| {
+                let along = (position as f64 + 0.5) / depth as f64 * slices as f64 - 0.5;
+                let last = slices as f64 - 1.0;
+                let at = if scene.view.frame.sign() > 0.0 { along } else { last - along };
+                Sheet { at, slice: at.round().clamp(0.0, last) as usize }
+            })
+            .collect())
+    }
+}
+
+fn shaded(raster: &Raster, volume: &Volume, at: f64, bounds: Bounds) -> Vec<f32> {
+    let share = |value: f32| ((f64::from(value) - bounds.black) / bounds.width).clamp(0.0, 1.0) as f32;
+    raster.sample(volume, at, bounds.black as f32).into_iter().map(share).collect()
+}
+
+/// Draws the marks of one plane at full intensity; fills are left out, so that what is marked stays to be seen.
+fn burn(frame: &FrameView<'_>, plane: &mut [f32]) -> Result<(), Fault> {
+    let (width, height) = (frame.raster.width(), frame.raster.height());
+    let overlay = frame.overlay()?;
+    draw::legible(&overlay, width, height)?;
+    let plates = plates::place(&overlay, width, height)
+        .map_err(|letter| Fault::rejected(format!("letter {letter} finds no free place")))?;
+    draw::layers(&overlay, &plates, width, height, |offset, layer| match layer {
+        Layer::Fill(_) | Layer::Ring => {}
+        Layer::Plate(PlatePixel::Ground, _) => plane[offset] = 0.0,
+        _ => plane[offset] = 1.0,
+    });
+    Ok(())
+}

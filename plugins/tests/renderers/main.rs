@@ -1,0 +1,9 @@
+//! The renderers through their public interface: pictures and volumes made from small arrays, read back from PNG and NPY.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod letters;
+mod slices;
+mod views;
+mod volume;

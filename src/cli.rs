@@ -1,0 +1,168 @@
+//! What can be typed: subcommands and flags. Flags are kebab-case; snake_case spellings work too.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Spatial-grounding evaluation for medical vision-language models.
+#[derive(Debug, Parser)]
+#[command(name = "situs", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked or drifted run folder;\n\
+3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison found\n\
+differences; 130 interrupted (the same command resumes).")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Print JSON on stdout, for machines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask, score and report: the whole way from a config to a table. Run again, it resumes
+    Run(RunArgs),
+    /// Write the questions and pictures of a config without asking any model
+    Build(BuildArgs),
+    /// Read the replies of a run folder again and write its scores and report anew
+    Score(ScoreArgs),
+    /// List the components
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only this kind: dataset, family, renderer, model, sampler or metric
+        kind: Option<String>,
+    },
+    /// Describe one component: every field with type, default and meaning
+    Describe {
+        /// Kind: dataset, family, renderer, model, sampler or metric
+        kind: String,
+        /// Name, as `situs list` prints it
+        name: String,
+    },
+    /// Say what this program sees: machine, components, data, and whether a config would work
+    Doctor(DoctorArgs),
+    /// Describe a NIfTI file: shape, spacing, axes, affine, values, identity
+    Volume {
+        /// `.nii`, `.nii.gz` or `.hdr`/`.img`
+        file: PathBuf,
+    },
+    /// Measure the structures of a label map or of a folder of masks
+    Structures {
+        /// A label map, or a folder with one `NAME.nii[.gz]` a structure
+        path: PathBuf,
+        /// Names by label as JSON: {"1": "spleen"} or {"spleen": 1}
+        #[arg(long, value_name = "MAP")]
+        names: Option<PathBuf>,
+    },
+    /// Compare a run with a published table, cell by cell
+    Reproduce {
+        /// Name of a published table, or the path of one
+        suite: String,
+        /// Run folder
+        run: PathBuf,
+        /// Compare this arm alone (repeatable; default: every arm)
+        #[arg(long, value_name = "NAME")]
+        arm: Vec<String>,
+    },
+}
+
+/// What to run, and what to change in the config for this once.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Config file
+    pub(crate) config: PathBuf,
+    /// Folder with the data; its layout is recognised
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Ask at most this many questions
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Seed of all draws
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Control, e.g. `mirror` for the counter-prior control
+    #[arg(long, value_name = "NAME")]
+    pub(crate) control: Option<String>,
+    /// Run folder (default: runs/ and the config's name)
+    #[arg(long, short, value_name = "DIR", visible_alias = "log-dir", alias = "log_dir")]
+    pub(crate) output: Option<PathBuf>,
+    /// Change one value of the config, e.g. --set 'family.planes=["axial"]' (repeatable)
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// Backend, e.g. openai; `situs list model` names all
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Served model (default: the only one the server lists)
+    #[arg(long, value_name = "ID", alias = "model_name")]
+    pub(crate) model_name: Option<String>,
+    /// Address of the server, e.g. http://127.0.0.1:8000/v1
+    #[arg(long, value_name = "URL", alias = "base_url")]
+    pub(crate) base_url: Option<String>,
+    /// Sampler, e.g. greedy; `situs list sampler` names all
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sampler: Option<String>,
+    /// Softmax temperature
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f64>,
+    /// Most new tokens per reply
+    #[arg(long, value_name = "N", alias = "max_tokens")]
+    pub(crate) max_tokens: Option<u32>,
+    /// Most requests in flight to a server
+    #[arg(long, value_name = "N", alias = "max_connections")]
+    pub(crate) max_connections: Option<usize>,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// Run folder
+    pub(crate) run: PathBuf,
+    /// Take metrics, slices, facets and composites from this config instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+/// Which tables to print.
+#[derive(Debug, Args, Default)]
+pub(crate) struct TableArgs {
+    /// Also print the table over this facet, e.g. plane (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) facet: Vec<String>,
+    /// Also print the tables over all facets
+    #[arg(long, alias = "all_facets")]
+    pub(crate) all_facets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A config to check: data present, prompts rendered, server reachable
+    pub(crate) config: Option<PathBuf>,
+    /// Folder with the data; its layout is recognised
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,58 @@
+//! One file per subcommand.
+
+mod build;
+mod describe;
+mod doctor;
+mod list;
+mod plan;
+mod progress;
+mod reproduce;
+mod run;
+mod score;
+mod structures;
+mod volume;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Failure;
+use situs_core::fault::Fault;
+use situs_core::registry::{Kind, suggest};
+use situs_core::run::Exit;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever stopped it, with the exit code that fits.
+pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
+    let json = arguments.json;
+    match arguments.command {
+        Command::Run(args) => run::run(&args, json),
+        Command::Build(args) => build::build(&args, json),
+        Command::Score(args) => score::score(&args, json),
+        Command::List { kind } => list::list(kind.as_deref(), json),
+        Command::Describe { kind, name } => describe::describe(&kind, &name, json),
+        Command::Doctor(args) => doctor::doctor(&args, json),
+        Command::Volume { file } => volume::volume(&file, json),
+        Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
+        Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
+    }
+}
+
+/// The kind of that name; plurals work too.
+fn kind_named(word: &str) -> Result<Kind, Fault> {
+    let plain = word.to_lowercase();
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == plain || plural(*kind) == plain);
+    found.ok_or_else(|| unknown("kind", word, &Kind::ALL.map(Kind::name)))
+}
+
+fn plural(kind: Kind) -> String {
+    match kind {
+        Kind::Family => "families".to_owned(),
+        other => format!("{other}s"),
+    }
+}
+
+/// `unknown WHAT 'word'`, with the nearest known word and all of them.
+fn unknown(what: &str, word: &str, known: &[&str]) -> Fault {
+    let hint = suggest(word, known).map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
+    Fault::config(format!("unknown {what} '{word}'")).help(format!("{hint}known: {}", known.join(", ")))
+}

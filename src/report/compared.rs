@@ -1,0 +1,26 @@
+//! Paired comparisons in words.
+
+use super::figures::{NONE, maybe, number, range};
+use situs_core::run::Comparison;
+
+/// Columns of the comparison table.
+pub(super) const COLUMNS: [&str; 6] = ["metric", "arms", "difference [95 %]", "n", "clusters", "p (Holm)"];
+
+/// One row of the comparison table.
+pub(super) fn row(comparison: &Comparison) -> Vec<String> {
+    vec![
+        comparison.metric.clone(),
+        format!("{} - {}", comparison.a, comparison.b),
+        comparison_text(comparison.difference, comparison.interval),
+        comparison.n.to_string(),
+        comparison.clusters.to_string(),
+        comparison.p_holm.map_or_else(|| NONE.to_owned(), |p| maybe(Some(p))),
+    ]
+}
+
+/// `+0.131 [0.090, 0.171]`.
+fn comparison_text(difference: f64, interval: Option<[f64; 2]>) -> String {
+    let sign = if difference > 0.0 { "+" } else { "" };
+    let beside = interval.map_or_else(String::new, |interval| format!(" {}", range(interval)));
+    format!("{sign}{}{beside}", number(difference))
+}

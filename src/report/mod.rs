@@ -1,0 +1,11 @@
+//! What a run found, for people: tables for the terminal and one self-contained HTML page.
+
+mod compared;
+mod figures;
+mod gallery;
+mod html;
+mod terminal;
+
+pub(crate) use figures::{number, thousands};
+pub(crate) use html::html;
+pub(crate) use terminal::terminal;

@@ -1,0 +1,125 @@
+//! The tables of a run on a terminal.
+
+use super::compared;
+use super::figures::{self, NONE, estimate, failed, maybe};
+use crate::cli::TableArgs;
+use crate::output::table;
+use crate::published;
+use situs_core::fault::Fault;
+use situs_core::registry::suggest;
+use situs_core::run::{Cell, RunSummary};
+use std::fmt::Write as _;
+
+/// The report: where the questions come from, all arms, the mark-only slice, comparisons, and the facets asked for.
+///
+/// # Errors
+/// A facet that the run does not have.
+pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<String, Fault> {
+    let mut text =
+        format!("{}: {} on {}, seed {}\n\n", summary.suite, summary.family, summary.dataset, summary.seed);
+    for (label, line) in figures::funnel(summary, &published::pool_per_scan(&summary.family)) {
+        let _ = writeln!(text, "{label:14}{line}");
+    }
+    let rows: Vec<(Vec<String>, &Cell)> =
+        summary.arms.iter().map(|arm| (vec![stamped(&arm.name, &arm.stamps)], &arm.overall)).collect();
+    let _ = write!(text, "\n{}\n", cell_table(&["arm"], &rows));
+
+    for slice in figures::slice_names(&summary.arms) {
+        let rows: Vec<(Vec<String>, &Cell)> = figures::slice_cells(&summary.arms, &slice)
+            .map(|(arm, cell)| (vec![stamped(&arm.name, &arm.stamps)], cell))
+            .collect();
+        let _ = write!(text, "\n{}\n{}\n", figures::slice_title(&slice), cell_table(&["arm"], &rows));
+    }
+    if !summary.comparisons.is_empty() {
+        let rows = summary.comparisons.iter().map(compared::row).collect();
+        let _ = write!(
+            text,
+            "\nPaired differences on the same questions\n{}\n",
+            table(&compared::COLUMNS, rows, &[3, 4, 5])
+        );
+    }
+    for facet in chosen_facets(summary, tables)? {
+        let rows: Vec<(Vec<String>, &Cell)> = figures::facet_rows(&summary.arms, &facet)
+            .into_iter()
+            .map(|(level, arm, cell)| (vec![level, arm.to_owned()], cell))
+            .collect();
+        let _ = write!(text, "\nBy {facet}\n{}\n", cell_table(&[&facet, "arm"], &rows));
+    }
+    for (name, arm, value) in &summary.composites {
+        let _ = writeln!(text, "\n{name}, {arm}: {}", maybe(*value));
+    }
+    for line in figures::estimators(summary) {
+        let _ = write!(text, "\n95 % intervals of {line}");
+    }
+    Ok(text.trim_end().to_owned())
+}
+
+fn stamped(name: &str, stamps: &[String]) -> String {
+    if stamps.is_empty() { name.to_owned() } else { format!("{name} [{}]", stamps.join(", ")) }
+}
+
+fn cell_table(first: &[&str], rows: &[(Vec<String>, &Cell)]) -> String {
+    let names = figures::figure_names(rows.iter().map(|(_, cell)| *cell));
+    let mut header: Vec<&str> = first.to_vec();
+    header.push("n");
+    header.extend(names.iter().map(String::as_str));
+    header.extend(["parsed", "chance", "clusters", "failed"]);
+    let lines = rows
+        .iter()
+        .map(|(labels, cell)| {
+            let mut line = labels.clone();
+            line.push(cell.n.to_string());
+            line.extend(names.iter().map(|name| cell.figures.get(name).map_or_else(|| NONE.to_owned(), estimate)));
+            line.extend([
+                maybe(cell.parse_rate),
+                maybe(cell.chance),
+                cell.clusters.to_string(),
+                failed(cell).to_string(),
+            ]);
+            line
+        })
+        .collect();
+    let right: Vec<usize> = std::iter::once(first.len())
+        .chain(first.len() + 1 + names.len()..header.len())
+        .collect();
+    table(&header, lines, &right)
+}
+
+fn chosen_facets(summary: &RunSummary, tables: &TableArgs) -> Result<Vec<String>, Fault> {
+    let known = figures::facet_names(&summary.arms);
+    if tables.all_facets {
+        return Ok(known);
+    }
+    for facet in &tables.facet {
+        if !known.contains(facet) {
+            let names: Vec<&str> = known.iter().map(String::as_str).collect();
+            let hint = suggest(facet, &names).map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
+            return Err(Fault::config(format!("this run has no facet '{facet}'"))
+                .help(format!("{hint}known: {}", known.join(", "))));
+        }
+    }
+    Ok(tables.facet.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::html::tests::summary;
+
+    #[test]
+    fn the_table_names_arm_count_interval_and_the_published_pool() {
+        let text = terminal(&summary(), &TableArgs::default()).unwrap();
+        for part in ["oracle [reads answers]", "0.631 [0.550, 0.700]", "paper 2,757", "mean, cluster-robust t"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        assert!(!text.contains("By plane"), "facets are printed when asked for");
+    }
+
+    #[test]
+    fn facets_are_printed_by_name_and_unknown_ones_refused_with_a_suggestion() {
+        let by_name = TableArgs { facet: vec!["plane".into()], all_facets: false };
+        assert!(terminal(&summary(), &by_name).unwrap().contains("By plane\n"));
+        let wrong = TableArgs { facet: vec!["plain".into()], all_facets: false };
+        assert!(terminal(&summary(), &wrong).unwrap_err().help.unwrap().contains("did you mean 'plane'?"));
+    }
+}
