@@ -173,6 +173,7 @@ fn one_word(model: &dyn ModelBackend, sampler: &dyn Sampler) -> Result<String, F
     let sampling = Sampling { max_tokens: wanted.max_tokens.map(|most| most.min(64)), ..wanted };
     let request = Request {
         id: "doctor".to_owned(),
+        question: String::new(),
         prompt: Prompt::text("Answer with the one word: yes."),
         options: vec!["yes".to_owned()],
         trial: 0,

@@ -31,6 +31,7 @@
 
 use crate::http::quoted;
 use serde_json::{Map, Value, json};
+use situs_core::model_backend::SAMPLING_FIELDS;
 use situs_core::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,8 +41,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The sampling fields there are.
-const FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
 /// Longest reply line, in bytes.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 /// Longest line of the error stream that is kept whole.
@@ -89,7 +88,7 @@ impl ModelBackendSpec for Command {
         if self.workers == 0 {
             return Err(Fault::config("must be at least 1").at("workers"));
         }
-        let known = FIELDS;
+        let known = SAMPLING_FIELDS;
         if let Some((index, field)) =
             self.honours.iter().enumerate().find(|(_, field)| !known.contains(&field.as_str()))
         {

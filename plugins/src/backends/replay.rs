@@ -42,14 +42,11 @@ impl ModelBackendSpec for Replay {
         }
         let mut digest = Digest::new("situs-replay-1");
         digest.json(&self.arm).add(&content_digest(&path)?);
-        let mut card = ModelCard::baseline(self.name.as_deref().unwrap_or("replay"), digest.hex());
-        card.honours = FIELDS.iter().map(|field| (*field).to_owned()).collect();
+        // What was sampled then cannot be changed now: a baseline card honours every field.
+        let card = ModelCard::baseline(self.name.as_deref().unwrap_or("replay"), digest.hex());
         Ok(Box::new(Recorded { card, path, arm: self.arm.clone(), replies: OnceLock::new() }))
     }
 }
-
-/// The sampling fields there are: what was sampled then cannot be changed now, so any may be asked for.
-const FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
 
 fn content_digest(path: &Path) -> Result<Vec<u8>, Fault> {
     let mut file = File::open(path).map_err(|error| file_fault("open", path, &error).at("path"))?;
