@@ -8,7 +8,7 @@
 //! let server = StubServer::start(|seen| if seen.nth < 2 { Act::status(429, "slow down") } else { Act::chat("yes") });
 //! // model.base_url = server.base_url()
 //! ```
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -179,9 +179,11 @@ impl StubServer {
 
     /// Lists one model, `stub-model`, and serves chat requests by a script.
     pub fn chat(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
-        Self::start(move |seen| {
-            if seen.path.ends_with("/models") { Act::models(&["stub-model"]) } else { script(seen) }
-        })
+        Self::start(
+            move |seen| {
+                if seen.path.ends_with("/models") { Act::models(&["stub-model"]) } else { script(seen) }
+            },
+        )
     }
 
     /// `http://127.0.0.1:PORT/v1`.
