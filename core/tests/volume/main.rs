@@ -1,5 +1,8 @@
 //! Volumes through the public interface: reading, describing, resampling, windowing.
 
+// Functions that tests share are tests too, which clippy does not see.
+#![allow(clippy::unwrap_used)]
+
 mod awkward;
 mod hostile;
 mod image;

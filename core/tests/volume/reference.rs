@@ -17,8 +17,13 @@ pub(crate) fn folder(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// A JSON file as Python writes it, its bare `NaN` and `Infinity` as words.
 pub(crate) fn json(folder: &std::path::Path, file: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap()
+    let mut text = std::fs::read_to_string(folder.join(file)).unwrap();
+    for word in ["NaN", "-Infinity", "Infinity"] {
+        text = text.replace(&format!(" {word}"), &format!(" \"{word}\""));
+    }
+    serde_json::from_str(&text).unwrap()
 }
 
 /// A number, or numpy's word for one that JSON does not have.
