@@ -93,7 +93,8 @@ fn closed_and_inverted_differ_in_one_paragraph_and_there_in_one_phrase() {
 fn an_ablation_changes_the_input_block_alone() {
     let mut twins: BTreeMap<String, Vec<Question>> = BTreeMap::new();
     for question in pool(6).into_iter().filter(|question| question.facet("shape_only") == "no") {
-        twins.entry(format!("{} {}", question.template, question.pair_key("ablation"))).or_default().push(question);
+        let key = format!("{} {}", question.template, question.evidence.facts["drawn_as"]);
+        twins.entry(key).or_default().push(question);
     }
     let mut compared = 0;
     for pair in twins.values().filter(|pair| pair.len() == 2) {
