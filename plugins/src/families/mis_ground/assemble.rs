@@ -94,6 +94,8 @@ impl Writer<'_> {
             bundle: Digest::new("mis-ground-bundle-1")
                 .text(&self.case.name)
                 .text(&cell.draw_key())
+                .text(cell.ablation.word())
+                .text(cell.view_statement.word())
                 .short(),
             structures,
             text,
@@ -504,6 +506,8 @@ impl Writer<'_> {
         let mut facts = BTreeMap::from([
             ("obliquity_deg".to_owned(), serde_json::json!(self.body.affine().obliquity())),
             ("marks".to_owned(), serde_json::json!(drawn.marks.len())),
+            // Questions of one case that share this ask about the same pair: forms, ablations, view statements.
+            ("drawn_as".to_owned(), serde_json::json!(cell.draw_key())),
         ]);
         if !asked.is_empty() {
             facts.insert(

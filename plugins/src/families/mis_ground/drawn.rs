@@ -56,6 +56,9 @@ pub(super) fn basis(cell: &Cell<'_>) -> Basis {
     }
 }
 
+/// Draws of a pair before the farthest of all marks is given up: not every winner has two structures behind it.
+const MOST_ATTEMPTS: usize = 24;
+
 /// Draws for a cell, or `None` when the stage holds no valid pair for it.
 pub(super) fn draw(
     spec: &MisGround,
@@ -65,6 +68,19 @@ pub(super) fn draw(
     root: &Draw,
 ) -> Option<Drawn> {
     let root = root.of(cell.draw_key());
+    if cell.template.asks == Asks::MarkFarthest {
+        return (0..MOST_ATTEMPTS).find_map(|attempt| draw_once(spec, body, set, cell, &root.of(attempt)));
+    }
+    draw_once(spec, body, set, cell, &root)
+}
+
+fn draw_once(
+    spec: &MisGround,
+    body: &Body<'_>,
+    set: &Set,
+    cell: &Cell<'_>,
+    root: &Draw,
+) -> Option<Drawn> {
     let basis = basis(cell);
     let mut drawn = Drawn {
         basis,
@@ -79,7 +95,7 @@ pub(super) fn draw(
     if cell.template.asks == Asks::Plane {
         return Some(drawn);
     }
-    let (position, axis) = draw_pair(set, cell, basis, &root)?;
+    let (position, axis) = draw_pair(set, cell, basis, root)?;
     let (first, second) = *set.pairs.all.get(position)?;
     let (a, b) = if root.of("swap").coin() { (second, first) } else { (first, second) };
     drawn.pair = Some((a, b));
@@ -89,7 +105,7 @@ pub(super) fn draw(
         gap(body, &set.stage, spec, basis, cell.words, sites, axis)
     });
     if cell.visual != Visual::None {
-        let sites = marked_sites(spec, body, set, cell, &drawn, (a, b), &root);
+        let sites = marked_sites(spec, body, set, cell, &drawn, (a, b), root);
         if cell.template.asks == Asks::MarkFarthest && sites.len() < 3 {
             return None;
         }

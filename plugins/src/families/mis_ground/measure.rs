@@ -10,12 +10,15 @@ use situs_core::structure::{Grid, Measured, Section};
 use situs_core::volume::Segmentation;
 use std::cell::OnceCell;
 
+/// Voxels and summed indices of a structure per slice: `(slice, count, sum)`.
+type Profile = Vec<(usize, u64, [f64; 3])>;
+
 /// What the family asks of a segmentation.
 pub(super) trait Anatomy {
     /// Structures within one slice.
     fn sections(&self, axis: usize, index: usize) -> Result<Vec<Section>, Fault>;
     /// Voxels and summed indices of a structure per slice.
-    fn profile(&self, structure: usize, axis: usize) -> Vec<(usize, u64, [f64; 3])>;
+    fn profile(&self, structure: usize, axis: usize) -> Profile;
     /// Share of the largest 26-connected part.
     fn largest_part_share(&self, structure: usize) -> f64;
     /// Whether a voxel belongs to a structure.
@@ -31,7 +34,7 @@ impl Anatomy for Segmentation {
         Segmentation::sections(self, axis, index)
     }
 
-    fn profile(&self, structure: usize, axis: usize) -> Vec<(usize, u64, [f64; 3])> {
+    fn profile(&self, structure: usize, axis: usize) -> Profile {
         Segmentation::profile(self, structure, axis)
     }
 
@@ -141,7 +144,7 @@ pub(super) struct Body<'a> {
     rules: &'a Eligibility,
     long_side: u32,
     part_shares: Vec<OnceCell<f64>>,
-    profiles: Vec<[OnceCell<Vec<(usize, u64, [f64; 3])>>; 3]>,
+    profiles: Vec<[OnceCell<Profile>; 3]>,
 }
 
 impl<'a> Body<'a> {

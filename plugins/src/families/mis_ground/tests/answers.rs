@@ -155,7 +155,8 @@ fn displays(questions: &[Question]) -> BTreeMap<String, String> {
 
 #[test]
 fn every_answer_follows_from_the_positions_beside_it() {
-    for subject in [Subject::torso(0.0), Subject::torso(9.0), Subject::knee()] {
+    let made = [Subject::torso(0.0), Subject::torso(9.0), Subject::knee()];
+    for subject in made.into_iter().chain(Subject::real()) {
         let (questions, _) = subject.ask(&MisGround::default(), 3);
         assert!(questions.len() > 500, "{}", questions.len());
         let displays = displays(&questions);
@@ -200,8 +201,8 @@ fn centroids_are_those_of_the_voxels_shown() {
             }
         }
         let world = subject.entry.grid.affine.apply(sum.map(|sum| sum / count));
-        for axis in 0..3 {
-            assert!((world[axis] - position.ras_mm[axis]).abs() < 1e-6, "{structure} {stack} {plane}");
+        for (measured, stated) in world.iter().zip(position.ras_mm) {
+            assert!((measured - stated).abs() < 1e-6, "{structure} {stack} {plane}");
         }
         assert_eq!(position.centre, if stack { "volume-centroid" } else { "slice-centroid" });
     }

@@ -116,6 +116,25 @@ impl Subject {
         Self::of(plain_case("torso-1", Modality::Ct), segmentation, labels, names)
     }
 
+    /// The 108 structures of a real, oblique CT at full size, where the test data are at hand.
+    pub(super) fn real() -> Option<Self> {
+        let data = std::env::var_os("SITUS_TEST_DATA").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+            PathBuf::from,
+        );
+        let map = data.join("ts-s0327-masks/labels_merged.nii.gz");
+        let names = data.join("label-maps/totalsegmentator_v2_total.json");
+        if !map.exists() || !names.exists() {
+            eprintln!("skipped: no {} (set SITUS_TEST_DATA)", map.display());
+            return None;
+        }
+        let names: BTreeMap<u32, String> =
+            serde_json::from_str(&std::fs::read_to_string(names).unwrap()).unwrap();
+        let mut reader = situs_core::volume::LabelReader::default();
+        let segmentation = Segmentation::from_labels(&reader.read(&map).unwrap(), Some(&names)).unwrap();
+        Some(Self::of(plain_case("s0327", Modality::Ct), segmentation, Vec::new(), names))
+    }
+
     /// A right knee of boxes, sagittal slices along x.
     pub(super) fn knee() -> Self {
         let grid =

@@ -93,7 +93,8 @@ fn closed_and_inverted_differ_in_one_paragraph_and_there_in_one_phrase() {
 fn an_ablation_changes_the_input_block_alone() {
     let mut twins: BTreeMap<String, Vec<Question>> = BTreeMap::new();
     for question in pool(6).into_iter().filter(|question| question.facet("shape_only") == "no") {
-        twins.entry(format!("{} {}", question.template, question.pair_key("ablation"))).or_default().push(question);
+        let key = format!("{} {}", question.template, question.evidence.facts["drawn_as"]);
+        twins.entry(key).or_default().push(question);
     }
     let mut compared = 0;
     for pair in twins.values().filter(|pair| pair.len() == 2) {
@@ -107,10 +108,11 @@ fn an_ablation_changes_the_input_block_alone() {
     assert!(compared > 200, "{compared}");
 }
 
-fn cell(cell: &str, spec: &MisGround, template: &str) -> Question {
+fn cell(cell: &str, template: &str) -> Question {
     let subject = Subject::torso(0.0);
+    let spec = MisGround { templates: vec![template.to_owned()], ..MisGround::default() };
     (0..20)
-        .flat_map(|seed| subject.ask(spec, seed).0)
+        .flat_map(|seed| subject.ask(&spec, seed).0)
         .find(|question| question.cell == cell && question.template == template)
         .unwrap()
 }
@@ -119,7 +121,6 @@ fn cell(cell: &str, spec: &MisGround, template: &str) -> Question {
 fn a_boxed_axial_slice_is_asked_about_in_the_agreed_words() {
     let question = cell(
         "CT/2d/axial/standard_radiological/box/letter/mark/anat/RA-C/closed/none/edges",
-        &MisGround::default(),
         "RA-C",
     );
     let scene = question.scene.as_ref().unwrap();
@@ -148,7 +149,6 @@ fn a_boxed_axial_slice_is_asked_about_in_the_agreed_words() {
 fn an_unmarked_coronal_stack_in_storage_order_is_asked_about_in_the_agreed_words() {
     let question = cell(
         "CT/3d/coronal/ras_plus_raw/none/none/name/frame/RF-O/open/none/edges",
-        &MisGround::default(),
         "RF-O",
     );
     // 70 slices of 4 mm in 32 frames: 69 * 4 / 31.
@@ -162,7 +162,6 @@ fn an_unmarked_coronal_stack_in_storage_order_is_asked_about_in_the_agreed_words
 fn text_alone_asks_about_a_typical_patient() {
     let question = cell(
         "CT/2d/sagittal/standard_radiological/none/none/name/anat/NR-OA/open/text_only/edges",
-        &MisGround::default(),
         "NR-OA",
     );
     let start = "No image is given. Picture one sagittal slice of a CT scan of the torso that shows both structures. Answer for a typical patient with normal anatomy.\n\nDisplay: standard radiological view. ";
