@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("page.html");
 
 /// Width of the bar's axis in SVG units.
-const AXIS: f64 = 140.0;
+const AXIS: f64 = 100.0;
 
 /// The page. Pictures of the samples are linked as `media/<digest>.png`, so it belongs into the run folder.
 ///
@@ -36,6 +36,7 @@ pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, F
         facets: facets(summary),
         comparison_columns: compared::COLUMNS,
         comparisons: summary.comparisons.iter().map(compared::row).collect(),
+        family: figures::with_short_digests(&summary.family),
         estimators: figures::estimators(summary),
         cards: gallery::cards(samples),
         arms: summary.arms.iter().map(|arm| arm.name.as_str()).collect(),
@@ -55,7 +56,8 @@ struct Page<'a> {
     facets: Vec<Shown>,
     comparison_columns: [&'static str; 6],
     comparisons: Vec<Vec<String>>,
-    estimators: Vec<String>,
+    family: String,
+    estimators: String,
     cards: Vec<gallery::Card<'a>>,
     arms: Vec<&'a str>,
     templates: BTreeSet<&'a str>,

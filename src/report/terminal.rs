@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 /// A facet that the run does not have.
 pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<String, Fault> {
     let mut text =
-        format!("{}: {} on {}, seed {}\n\n", summary.suite, summary.family, summary.dataset, summary.seed);
+        format!("{}: {} on {}, seed {}\n\n", summary.suite, figures::with_short_digests(&summary.family), summary.dataset, summary.seed);
     for (label, line) in figures::funnel(summary, &published::pool_per_scan(&summary.family)) {
         let _ = writeln!(text, "{label:14}{line}");
     }
@@ -48,9 +48,7 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
     for (name, arm, value) in &summary.composites {
         let _ = writeln!(text, "\n{name}, {arm}: {}", maybe(*value));
     }
-    for line in figures::estimators(summary) {
-        let _ = write!(text, "\n95 % intervals of {line}");
-    }
+    let _ = write!(text, "\n95 % intervals: {}", figures::estimators(summary));
     Ok(text.trim_end().to_owned())
 }
 
