@@ -33,7 +33,9 @@ impl fmt::Display for RowFault {
             Self::NotANumber { token } => write!(f, "the logit of token {token} is NaN"),
             Self::Infinite { token } => write!(f, "the logit of token {token} is +infinity"),
             Self::NoFinite { width } => write!(f, "none of the {width} logits is finite"),
-            Self::TooWide { width } => write!(f, "a row of {width} logits is wider than 32-bit token ids reach"),
+            Self::TooWide { width } => {
+                write!(f, "a row of {width} logits is wider than 32-bit token ids reach")
+            }
         }
     }
 }

@@ -130,9 +130,7 @@ impl Client {
         let sent = if body.before.is_empty() {
             request.send(body.tail.as_slice())
         } else {
-            request
-                .header("content-length", body.len())
-                .send(ureq::SendBody::from_reader(&mut body.reader()))
+            request.header("content-length", body.len()).send(ureq::SendBody::from_reader(&mut body.reader()))
         };
         sent.and_then(receive).map_err(|error| transport_fault(url, &error))
     }
@@ -270,7 +268,8 @@ mod tests {
         // `date -d 'Sun, 06 Nov 1994 08:49:37 GMT' +%s`, the example of RFC 9110, and the leap day of 2000.
         assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         assert_eq!(http_date("Tue, 29 Feb 2000 00:00:00 GMT"), Some(951_782_400));
-        for broken in ["", "soon", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 6", "Sun, 06 Nov 1994 99:49:37 GMT"] {
+        for broken in ["", "soon", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 6", "Sun, 06 Nov 1994 99:49:37 GMT"]
+        {
             assert_eq!(http_date(broken), None, "{broken}");
         }
     }

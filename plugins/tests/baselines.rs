@@ -81,7 +81,12 @@ fn shown(preset: Preset, plane: Plane, question: &str) -> String {
          the patient's {} side.\n\n\
          Structure names use the patient's own left and right.\n\n\
          The centre of a structure is the centre of the whole structure in the volume.\n\n{question}",
-        plane.word(), view.frame.word(), view.up().word(), view.down.word(), view.left().word(), view.right.word()
+        plane.word(),
+        view.frame.word(),
+        view.up().word(),
+        view.down.word(),
+        view.left().word(),
+        view.right.word()
     )
 }
 
@@ -150,13 +155,13 @@ fn prior_translates_picture_words_through_every_view() {
     for preset in Preset::ALL {
         for plane in Plane::ALL {
             let view = preset.view(plane);
-            let question = |direction: &str| format!(
-                "Compare the positions on the picture along its {direction} direction. Relative to the centre of the right kidney, \
+            let question = |direction: &str| {
+                format!(
+                    "Compare the positions on the picture along its {direction} direction. Relative to the centre of the right kidney, \
                  where is the centre of the heart?"
-            );
-            let heart = |direction: situs_core::space::Direction| {
-                direction.component([-1.0, 1.0, 1.0]) > 0.0
+                )
             };
+            let heart = |direction: situs_core::space::Direction| direction.component([-1.0, 1.0, 1.0]) > 0.0;
             let vertical = prior(&shown(preset, plane, &question("vertical")), &words[..2]).unwrap();
             assert_eq!(vertical == "above", heart(view.up()), "{preset:?} {plane}");
             let horizontal = prior(&shown(preset, plane, &question("horizontal")), &words[2..4]).unwrap();
@@ -181,7 +186,9 @@ fn prior_knows_the_conventions_when_edges_are_not_told() {
     assert_eq!(ask("Display: standard radiological view."), "true");
     // Growing toward left, posterior, inferior, transposed: the radiological view; not turned, rows go to the left.
     let storage = |code: &str, words: &str, layout: &str| {
-        format!("Display: the raw array in {code}+ (array indices grow toward the patient's {words} sides; {layout}) storage order, not turned into a clinical view.")
+        format!(
+            "Display: the raw array in {code}+ (array indices grow toward the patient's {words} sides; {layout}) storage order, not turned into a clinical view."
+        )
     };
     let across = "first in-plane array axis across the image, second down";
     let down = "first in-plane array axis down the image, second across";
@@ -236,11 +243,17 @@ fn the_atlas_covers_every_class_of_totalsegmentator() {
         names.extend(paired.split_whitespace().map(|name| format!("{name}_{side}")));
         names.extend((1..=12).map(|number| format!("rib_{side}_{number}")));
     }
-    names.extend("S1 L5 L4 L3 L2 L1 T12 T11 T10 T9 T8 T7 T6 T5 T4 T3 T2 T1 C7 C6 C5 C4 C3 C2 C1".split(' ').map(|v| format!("vertebrae_{v}")));
+    names.extend(
+        "S1 L5 L4 L3 L2 L1 T12 T11 T10 T9 T8 T7 T6 T5 T4 T3 T2 T1 C7 C6 C5 C4 C3 C2 C1"
+            .split(' ')
+            .map(|v| format!("vertebrae_{v}")),
+    );
     assert_eq!(names.len(), 116, "all but the aorta, which the others are compared with");
     for name in names {
         let name = name.replace('_', " ");
-        let question = format!("Statement: the centre of the {name} is superior to the centre of the aorta. Is the statement true or false?");
+        let question = format!(
+            "Statement: the centre of the {name} is superior to the centre of the aorta. Is the statement true or false?"
+        );
         let text = shown(Preset::StandardRadiological, Plane::Coronal, &question);
         let level = prior(&text, &BOTH);
         let question = question.replace("superior to", "anterior to");

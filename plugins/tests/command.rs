@@ -68,7 +68,8 @@ fn a_request_is_one_line_with_parts_in_order() {
         Part::Text { text: "two\nlines \u{00E9}".to_owned() },
     ];
     let sampling = Sampling { temperature: Some(0.5), max_tokens: Some(64), ..Sampling::default() };
-    let reply = program.model(json!({})).reply(&request(Prompt { parts }, &[], 255), &sampling, &media).unwrap();
+    let reply =
+        program.model(json!({})).reply(&request(Prompt { parts }, &[], 255), &sampling, &media).unwrap();
     assert_eq!(reply.text, "left");
     assert_eq!(reply.reasoning.as_deref(), Some("hm"));
     assert_eq!(reply.finish, Finish::Length);
@@ -110,7 +111,10 @@ fn errors_of_the_program_are_final_unless_it_says_otherwise() {
     );
     let model = program.model(json!({"name": "m3d"}));
     let fault = ask(model.as_ref(), "busy").unwrap_err();
-    assert_eq!((fault.cause, fault.what.as_str()), (Cause::Transient { retry_after_ms: None }, "m3d: out of memory"));
+    assert_eq!(
+        (fault.cause, fault.what.as_str()),
+        (Cause::Transient { retry_after_ms: None }, "m3d: out of memory")
+    );
     let fault = ask(model.as_ref(), "other").unwrap_err();
     assert_eq!((fault.cause, fault.what.as_str()), (Cause::Rejected, "m3d: no such picture"));
     assert_eq!(program.pids().len(), 1, "an honest error costs no worker");
@@ -206,7 +210,11 @@ fn parameters_that_cannot_work_are_named() {
         (json!({"use": "command", "program": "sh", "honours": ["temperature", "heat"]}), "honours[1]"),
     ] {
         let fault = refused(params);
-        assert_eq!((fault.cause, situs_core::fault::dotted(&fault.at).as_str()), (Cause::Config, path), "{fault}");
+        assert_eq!(
+            (fault.cause, situs_core::fault::dotted(&fault.at).as_str()),
+            (Cause::Config, path),
+            "{fault}"
+        );
     }
     // Relative paths start at the config's folder.
     let program = Program::new("");

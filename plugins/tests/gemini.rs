@@ -39,9 +39,17 @@ fn the_request_is_the_native_one() {
         "body": {"safetySettings": [{"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "threshold": "BLOCK_NONE"}]}
     });
     let sampling = Sampling {
-        temperature: Some(0.5), top_k: Some(20), top_p: Some(0.8), min_p: None, max_tokens: Some(99), seed: Some(7),
+        temperature: Some(0.5),
+        top_k: Some(20),
+        top_p: Some(0.8),
+        min_p: None,
+        max_tokens: Some(99),
+        seed: Some(7),
     };
-    backend(params(&server, more)).unwrap().reply(&request(Prompt { parts }, &[], 0), &sampling, &media).unwrap();
+    backend(params(&server, more))
+        .unwrap()
+        .reply(&request(Prompt { parts }, &[], 0), &sampling, &media)
+        .unwrap();
     let seen = server.last();
     assert_eq!(seen.path, "/v1/models/gemini-x:generateContent");
     assert_eq!(seen.header("x-goog-api-key"), Some("situs-plugins"));
@@ -65,13 +73,16 @@ fn the_request_is_the_native_one() {
 
 #[test]
 fn thought_parts_are_reasoning_and_thought_tokens_count() {
-    let reply = reply_to(Act::json(200, &json!({
-        "candidates": [{"content": {"role": "model", "parts": [
-            {"text": "Let me see. ", "thought": true}, {"text": "Well.", "thought": true},
-            {"text": "<answer>"}, {"text": "left</answer>"}
-        ]}, "finishReason": "STOP"}],
-        "usageMetadata": {"promptTokenCount": 300, "candidatesTokenCount": 5, "thoughtsTokenCount": 70}
-    })))
+    let reply = reply_to(Act::json(
+        200,
+        &json!({
+            "candidates": [{"content": {"role": "model", "parts": [
+                {"text": "Let me see. ", "thought": true}, {"text": "Well.", "thought": true},
+                {"text": "<answer>"}, {"text": "left</answer>"}
+            ]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 300, "candidatesTokenCount": 5, "thoughtsTokenCount": 70}
+        }),
+    ))
     .unwrap();
     assert_eq!(reply.text, "<answer>left</answer>");
     assert_eq!(reply.reasoning.as_deref(), Some("Let me see. Well."));
@@ -98,7 +109,10 @@ fn errors_keep_their_pause_and_their_words() {
         {"@type": "type.googleapis.com/google.rpc.Help"},
         {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "13.5s"}
     ]}});
-    assert_eq!(reply_to(Act::json(429, &busy)).unwrap_err().cause, Cause::Transient { retry_after_ms: Some(13_500) });
+    assert_eq!(
+        reply_to(Act::json(429, &busy)).unwrap_err().cause,
+        Cause::Transient { retry_after_ms: Some(13_500) }
+    );
     let bad = json!({"error": {"code": 400, "message": "bad picture", "status": "INVALID_ARGUMENT"}});
     let fault = reply_to(Act::json(400, &bad)).unwrap_err();
     assert_eq!(fault.cause, Cause::Rejected);
@@ -116,7 +130,11 @@ fn parameters_that_cannot_work_are_named() {
         (json!({"use": "gemini", "name": "x", "body": {"contents": []}}), "body.contents"),
     ] {
         let fault = refused(params);
-        assert_eq!((fault.cause, situs_core::fault::dotted(&fault.at).as_str()), (Cause::Config, path), "{fault}");
+        assert_eq!(
+            (fault.cause, situs_core::fault::dotted(&fault.at).as_str()),
+            (Cause::Config, path),
+            "{fault}"
+        );
     }
     let keyless = refused(json!({"use": "gemini", "name": "x", "api_key_env": "NO_SUCH_KEY"}));
     assert_eq!(keyless.cause, Cause::Unreachable);

@@ -12,8 +12,16 @@ fn metric(params: serde_json::Value) -> Box<dyn Metric> {
 }
 
 /// A record about `a` and `b` in a case that is its own cluster.
-fn record(case: &str, bundle: &str, relation: &str, [a, b]: [&str; 2], truth: &str, answer: Answer) -> Record {
-    let options = if ["true", "false"].contains(&truth) { ["true", "false"] } else { ["superior", "inferior"] };
+fn record(
+    case: &str,
+    bundle: &str,
+    relation: &str,
+    [a, b]: [&str; 2],
+    truth: &str,
+    answer: Answer,
+) -> Record {
+    let options =
+        if ["true", "false"].contains(&truth) { ["true", "false"] } else { ["superior", "inferior"] };
     Record {
         arm: "arm".to_owned(),
         question: Question {
@@ -132,9 +140,8 @@ fn antisymmetry_forgives_a_wrong_belief_but_not_two() {
 
 #[test]
 fn transitivity_counts_circles_among_three() {
-    let ask = |a: &str, b: &str, answer: &str| {
-        record("p1", "", "A superior B", [a, b], "superior", says(answer))
-    };
+    let ask =
+        |a: &str, b: &str, answer: &str| record("p1", "", "A superior B", [a, b], "superior", says(answer));
     let figure = |records: &[Record]| {
         let figure = summary(json!({"use": "consistency", "check": "transitivity"}), records);
         (figure.value, figure.n)

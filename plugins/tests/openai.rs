@@ -15,7 +15,8 @@ use stub_server::{Act, StubServer};
 
 /// Parameters for a stub, with further ones.
 fn params(server: &StubServer, more: Value) -> Value {
-    let mut params = json!({"use": "openai", "name": "m", "base_url": server.base_url(), "api_key_env": "NO_SUCH_KEY"});
+    let mut params =
+        json!({"use": "openai", "name": "m", "base_url": server.base_url(), "api_key_env": "NO_SUCH_KEY"});
     let (Value::Object(all), Value::Object(more)) = (&mut params, more) else { unreachable!() };
     all.extend(more);
     params
@@ -145,7 +146,8 @@ fn replies_are_read_in_every_form() {
         let server = StubServer::start(move |_| Act::json(200, &body));
         ask(&server, json!({}), Prompt::text("q"), &Sampling::default()).unwrap()
     };
-    let choice = |message: Value, finish: &str| json!({"choices": [{"message": message, "finish_reason": finish}]});
+    let choice =
+        |message: Value, finish: &str| json!({"choices": [{"message": message, "finish_reason": finish}]});
 
     let full = read(json!({
         "choices": [{"message": {"content": "<answer>a</answer>", "reasoning": "because"}, "finish_reason": "stop"}],
@@ -158,7 +160,10 @@ fn replies_are_read_in_every_form() {
 
     let older = read(choice(json!({"content": "x", "reasoning_content": "since"}), "length"));
     assert_eq!((older.reasoning.as_deref(), older.finish), (Some("since"), Finish::Length));
-    let parts = read(choice(json!({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}), "stop"));
+    let parts = read(choice(
+        json!({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}),
+        "stop",
+    ));
     assert_eq!(parts.text, "ab");
     let filtered = read(choice(json!({"content": null}), "content_filter"));
     assert_eq!((filtered.text.as_str(), filtered.finish), ("", Finish::Refused));
@@ -203,7 +208,8 @@ fn refusals_are_final_and_carry_the_servers_words() {
         assert_eq!(fault.cause, Cause::Rejected, "{fault}");
         assert!(fault.what.contains("prompt is too long"), "{fault}");
     }
-    let older = fault_of(Act::json(400, &json!({"object": "error", "message": "no such field", "code": 400})));
+    let older =
+        fault_of(Act::json(400, &json!({"object": "error", "message": "no such field", "code": 400})));
     assert!(older.what.contains("no such field"), "{older}");
     let inside = fault_of(Act::json(200, &json!({"error": {"message": "upstream failed"}})));
     assert_eq!(inside.cause, Cause::Rejected);
@@ -244,7 +250,10 @@ fn the_single_listed_model_is_the_default_and_anything_else_asks_for_a_name() {
     let several = named(Act::models(&["qwen", "gemma"])).unwrap_err();
     assert_eq!(several.cause, Cause::Config);
     assert_eq!(several.at, ["name".into()]);
-    assert!(several.to_string().contains("qwen, gemma") && several.to_string().contains("model.name"), "{several}");
+    assert!(
+        several.to_string().contains("qwen, gemma") && several.to_string().contains("model.name"),
+        "{several}"
+    );
     for act in [Act::models(&[]), Act::status(500, "local path"), Act::Answer(200, vec![], b"[]".to_vec())] {
         let fault = named(act).unwrap_err();
         assert_eq!((fault.cause, fault.at.len()), (Cause::Config, 1), "{fault}");
@@ -263,10 +272,15 @@ fn parameters_that_cannot_work_are_named() {
         (json!({"dialect": "ollama"}), "dialect"),
     ] {
         let fault = refused(params(&server, more));
-        assert_eq!((fault.cause, situs_core::fault::dotted(&fault.at).as_str()), (Cause::Config, path), "{fault}");
+        assert_eq!(
+            (fault.cause, situs_core::fault::dotted(&fault.at).as_str()),
+            (Cause::Config, path),
+            "{fault}"
+        );
     }
     let volume = VolumeRef { id: "v".to_owned(), source: VolumeSource::Dataset { key: "v".to_owned() } };
-    let fault = ask(&server, json!({}), Prompt { parts: vec![Part::Volume { volume }] }, &Sampling::default());
+    let fault =
+        ask(&server, json!({}), Prompt { parts: vec![Part::Volume { volume }] }, &Sampling::default());
     assert_eq!(fault.unwrap_err().cause, Cause::Unsupported);
 }
 

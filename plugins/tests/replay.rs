@@ -37,7 +37,10 @@ fn a_file_of_questions_and_texts_is_enough() {
     let model = model(&folder, json!({}));
     assert_eq!(ask(model.as_ref(), 0).unwrap(), Reply::text("first"));
     let second = ask(model.as_ref(), 1).unwrap();
-    assert_eq!((second.text.as_str(), second.reasoning.as_deref(), second.finish), ("second", Some("r"), Finish::Length));
+    assert_eq!(
+        (second.text.as_str(), second.reasoning.as_deref(), second.finish),
+        ("second", Some("r"), Finish::Length)
+    );
     let missing = ask(model.as_ref(), 2).unwrap_err();
     assert_eq!(missing.cause, Cause::Rejected);
     for name in ["request-1", "question-1", "trial 2"] {
@@ -47,10 +50,12 @@ fn a_file_of_questions_and_texts_is_enough() {
 
 #[test]
 fn a_journal_is_read_as_it_is_written() {
-    let line = |arm: &str, text: &str| json!({
-        "kind": "reply", "request": format!("of-{arm}"), "arm": arm, "question": "question-1", "trial": 0,
-        "prompt": Prompt::text("q").digest(), "reply": Reply::text(text)
-    });
+    let line = |arm: &str, text: &str| {
+        json!({
+            "kind": "reply", "request": format!("of-{arm}"), "arm": arm, "question": "question-1", "trial": 0,
+            "prompt": Prompt::text("q").digest(), "reply": Reply::text(text)
+        })
+    };
     let folder = recorded(&[
         json!({"kind": "prompt", "id": "p", "parts": [{"kind": "text", "text": "q"}]}),
         line("greedy", "left"),
@@ -98,7 +103,11 @@ fn damage_is_told_with_its_line() {
     };
     let good = json!({"question_id": "x", "text": "t"});
     broken(&[good.clone(), json!({"text": "whose?"})], "needs request_id", "journal.jsonl:2");
-    broken(&[good.clone(), good.clone(), json!({"question_id": "x"})], "needs text or reply", "journal.jsonl:3");
+    broken(
+        &[good.clone(), good.clone(), json!({"question_id": "x"})],
+        "needs text or reply",
+        "journal.jsonl:3",
+    );
     broken(&[json!("just text")], "not a recorded reply", "journal.jsonl:1");
     assert_eq!(refused(json!({"use": "replay"})).cause, Cause::Config);
     let missing = refused(json!({"use": "replay", "path": "/no/such/file.jsonl"}));

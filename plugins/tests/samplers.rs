@@ -24,8 +24,7 @@ fn row(index: usize, draw: u64) -> Row<'static> {
 }
 
 fn pick(sampler: &mut dyn Sampler, logits: &[f32], width: usize, rows: &[Row<'_>]) -> Vec<u32> {
-    let logits =
-        Logits { rows: logits.len() / width, vocabulary: width, place: LogitsPlace::Host(logits) };
+    let logits = Logits { rows: logits.len() / width, vocabulary: width, place: LogitsPlace::Host(logits) };
     let mut out: Vec<Pick> = Vec::new();
     sampler.pick(&logits, rows, &mut out).unwrap();
     out.into_iter().map(|pick| pick.token).collect()
@@ -141,11 +140,13 @@ fn a_broken_row_is_an_error_with_its_place() {
         }
     }
     let logits = Logits { rows: 2, vocabulary: 2, place: LogitsPlace::Host(&[0.0; 3]) };
-    let fault = sampler(serde_json::json!({"use": "greedy"})).pick(&logits, &[], &mut Vec::new()).unwrap_err();
+    let fault =
+        sampler(serde_json::json!({"use": "greedy"})).pick(&logits, &[], &mut Vec::new()).unwrap_err();
     assert_eq!(fault.to_string(), "3 logits are not 2 rows of 2");
     let logits = Logits { rows: 1, vocabulary: 2, place: LogitsPlace::Host(&[0.0; 2]) };
     let rows = [row(1, 0)];
-    let fault = sampler(serde_json::json!({"use": "greedy"})).pick(&logits, &rows, &mut Vec::new()).unwrap_err();
+    let fault =
+        sampler(serde_json::json!({"use": "greedy"})).pick(&logits, &rows, &mut Vec::new()).unwrap_err();
     assert_eq!(fault.to_string(), "there are 1 rows of logits, none with index 1");
 }
 
@@ -169,7 +170,10 @@ fn servers_are_sent_what_the_rule_says_and_no_more() {
 #[test]
 fn parameters_outside_their_range_are_refused_by_name() {
     let cases = [
-        (serde_json::json!({"use": "categorical", "top_p": 0.0}), "top_p: sampler 'categorical': must be above 0"),
+        (
+            serde_json::json!({"use": "categorical", "top_p": 0.0}),
+            "top_p: sampler 'categorical': must be above 0",
+        ),
         (serde_json::json!({"use": "categorical", "temperature": -0.1}), "temperature: "),
         (serde_json::json!({"use": "categorical", "top_k": 0}), "top_k: "),
         (serde_json::json!({"use": "greedy", "max_tokens": 0}), "max_tokens: "),

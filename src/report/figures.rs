@@ -62,7 +62,8 @@ pub(super) fn tally(counts: &BTreeMap<String, u64>) -> String {
     let mut rows: Vec<(&String, u64)> = counts.iter().map(|(name, count)| (name, *count)).collect();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let others = rows.split_off(rows.len().min(MOST_REASONS));
-    let mut parts: Vec<String> = rows.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();
+    let mut parts: Vec<String> =
+        rows.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();
     if !others.is_empty() {
         let count = others.iter().map(|(_, count)| count).sum();
         parts.push(format!("{} other reasons {}", others.len(), thousands(count)));
@@ -98,7 +99,10 @@ pub(super) fn with_short_digests(text: &str) -> String {
 const LONG_DIGEST: usize = 32;
 
 /// The funnel from cases to questions as labelled lines; the pool per scan stands beside the published one.
-pub(super) fn funnel(summary: &RunSummary, published_pool: &BTreeMap<String, u64>) -> Vec<(&'static str, String)> {
+pub(super) fn funnel(
+    summary: &RunSummary,
+    published_pool: &BTreeMap<String, u64>,
+) -> Vec<(&'static str, String)> {
     let plan = &summary.plan;
     let mut lines = vec![
         ("cases", format!("{}, {} usable, {} with questions", plan.cases, plan.usable, plan.asked)),
@@ -200,7 +204,9 @@ mod tests {
 
     #[test]
     fn counts_have_separators_and_figures_three_decimals() {
-        for (count, text) in [(0, "0"), (683, "683"), (2757, "2,757"), (33864, "33,864"), (1_000_000, "1,000,000")] {
+        for (count, text) in
+            [(0, "0"), (683, "683"), (2757, "2,757"), (33864, "33,864"), (1_000_000, "1,000,000")]
+        {
             assert_eq!(thousands(count), text);
         }
         assert_eq!(number(0.66549), "0.665");
@@ -211,7 +217,10 @@ mod tests {
     #[test]
     fn digests_are_cut_and_words_are_left_alone() {
         let digest = "bf05b541a9f712f38403aa48aac19b8252e4a37a14c6e86f54a64ce83c68c660";
-        assert_eq!(with_short_digests(&format!("mis-ground 1+{digest}/classes")), "mis-ground 1+bf05b541/classes");
+        assert_eq!(
+            with_short_digests(&format!("mis-ground 1+{digest}/classes")),
+            "mis-ground 1+bf05b541/classes"
+        );
         assert_eq!(with_short_digests("added facade deadbeef"), "added facade deadbeef");
     }
 }

@@ -61,7 +61,12 @@ fn card<'a>(records: &[&'a Record]) -> Option<Card<'a>> {
         id: &question.id,
         template: &question.template,
         cases: question.cases.join(", "),
-        facets: question.facets.iter().map(|(name, level)| format!("{name} {level}")).collect::<Vec<_>>().join(" · "),
+        facets: question
+            .facets
+            .iter()
+            .map(|(name, level)| format!("{name} {level}"))
+            .collect::<Vec<_>>()
+            .join(" · "),
         prompt: prompt_text(&shown.prompt),
         options: question.options.join(" | "),
         truth: &question.truth,

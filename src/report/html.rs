@@ -21,12 +21,12 @@ const AXIS: f64 = 100.0;
 /// # Errors
 /// Only when the page's own template is broken.
 pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, Fault> {
-    let broken = |error: minijinja::Error| Fault::internal(format!("the report page cannot be made: {error:#}"));
+    let broken =
+        |error: minijinja::Error| Fault::internal(format!("the report page cannot be made: {error:#}"));
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_syntax(
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?,
-    );
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?);
     environment.add_template("page.html", PAGE).map_err(broken)?;
     let page = environment.get_template("page.html").map_err(broken)?;
     let content = Page {
@@ -102,11 +102,8 @@ struct Bar {
 
 fn tables(summary: &RunSummary) -> Vec<Shown> {
     let label = ["arm".to_owned()];
-    let all: Vec<_> = summary
-        .arms
-        .iter()
-        .map(|arm| (vec![arm.name.clone()], arm.stamps.clone(), &arm.overall))
-        .collect();
+    let all: Vec<_> =
+        summary.arms.iter().map(|arm| (vec![arm.name.clone()], arm.stamps.clone(), &arm.overall)).collect();
     let mut tables = vec![shown("All questions".to_owned(), &label, &all)];
     for slice in figures::slice_names(&summary.arms) {
         let rows: Vec<_> = figures::slice_cells(&summary.arms, &slice)

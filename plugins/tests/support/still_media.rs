@@ -40,7 +40,10 @@ impl Media for StillMedia {
 
     fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.pngs.get(&image.pixels).cloned().ok_or_else(|| Fault::data(format!("no picture {}", image.pixels)))
+        self.pngs
+            .get(&image.pixels)
+            .cloned()
+            .ok_or_else(|| Fault::data(format!("no picture {}", image.pixels)))
     }
 
     fn put_volume(&self, _: [usize; 3], _: &[f32]) -> Result<VolumeRef, Fault> {

@@ -179,9 +179,11 @@ impl StubServer {
 
     /// Lists one model, `stub-model`, and serves chat requests by a script.
     pub fn chat(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
-        Self::start(move |seen| {
-            if seen.path.ends_with("/models") { Act::models(&["stub-model"]) } else { script(seen) }
-        })
+        Self::start(
+            move |seen| {
+                if seen.path.ends_with("/models") { Act::models(&["stub-model"]) } else { script(seen) }
+            },
+        )
     }
 
     /// `http://127.0.0.1:PORT/v1`.
