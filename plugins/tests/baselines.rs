@@ -1,4 +1,5 @@
 //! The baselines `random`, `oracle` and `prior`: what a score is worth.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/still_media.rs"]
 mod still_media;

@@ -1,4 +1,5 @@
 //! The `command` backend against small shell programs.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 #![cfg(unix)]
 
 #[path = "support/still_media.rs"]

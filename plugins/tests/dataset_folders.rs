@@ -1,5 +1,7 @@
 //! Folders of real data: which data set recognises them, and what it makes of their files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use situs_core::prelude::*;
 use situs_core::registry::{Params, Registry, detect};
 use situs_plugins as _;

@@ -1,4 +1,5 @@
 //! The metrics `accuracy` and `consistency` on answers counted by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;
 use situs_core::prelude::*;

@@ -1,4 +1,5 @@
 //! The `openai` backend against a scripted server.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/still_media.rs"]
 mod still_media;

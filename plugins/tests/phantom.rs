@@ -1,5 +1,7 @@
 //! What the phantom promises to everything that measures, draws and asks about it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use situs_core::prelude::*;
 use situs_core::registry::{Params, Registry};
 use situs_plugins as _;
@@ -45,10 +47,10 @@ fn measure(volume: &Volume, names: &BTreeMap<u32, String>) -> BTreeMap<String, F
             centroid: [0.0; 3],
         });
         entry.voxels += 1;
-        for axis in 0..3 {
-            entry.min[axis] = entry.min[axis].min(index[axis]);
-            entry.max[axis] = entry.max[axis].max(index[axis]);
-            entry.centroid[axis] += index[axis] as f64;
+        for (axis, position) in index.into_iter().enumerate() {
+            entry.min[axis] = entry.min[axis].min(position);
+            entry.max[axis] = entry.max[axis].max(position);
+            entry.centroid[axis] += position as f64;
         }
     }
     for entry in found.values_mut() {

@@ -1,4 +1,5 @@
 //! The `replay` backend: recorded replies by request, question or prompt.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/still_media.rs"]
 mod still_media;

@@ -1,4 +1,5 @@
 //! Samplers, through the registry and the public trait.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;
 use situs_core::prelude::{Logits, LogitsPlace, Pick, Row, Sampler, Sampling};

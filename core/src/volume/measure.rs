@@ -286,15 +286,15 @@ mod tests {
 
     #[test]
     fn a_voxel_on_an_axis_of_length_one_is_one_border_voxel() {
-        let tally = measure_mask(&grid([1, 3, 3]), LabelSlice::U8(&vec![1; 9])).unwrap();
+        let tally = measure_mask(&grid([1, 3, 3]), LabelSlice::U8(&[1; 9])).unwrap();
         assert_eq!((tally.voxels, tally.border), (9, 9));
-        let tally = measure_mask(&grid([3, 3, 3]), LabelSlice::U8(&vec![1; 27])).unwrap();
+        let tally = measure_mask(&grid([3, 3, 3]), LabelSlice::U8(&[1; 27])).unwrap();
         assert_eq!((tally.voxels, tally.border), (27, 26));
     }
 
     #[test]
     fn an_empty_array_has_no_structures() {
-        assert_eq!(measure_labels(&grid([0, 4, 4]), LabelSlice::U8(&vec![])).unwrap(), []);
-        assert!(measure_labels(&grid([2, 4, 4]), LabelSlice::U8(&vec![])).is_err());
+        assert_eq!(measure_labels(&grid([0, 4, 4]), LabelSlice::U8(&[])).unwrap(), []);
+        assert!(measure_labels(&grid([2, 4, 4]), LabelSlice::U8(&[])).is_err());
     }
 }

@@ -2,10 +2,11 @@
 
 use super::mask::{Mask, PlaneMask};
 use super::measure::Tally;
+use super::names::swap_sides;
 use super::parts::{largest_part, largest_part_in_plane};
 use crate::digest::Digest;
 use crate::fault::Fault;
-use crate::structure::{Grid, Measured, Section, Structure};
+use crate::structure::{Grid, Measured, Overlap, Section, Structure};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -18,7 +19,7 @@ pub(crate) enum Form {
 }
 
 /// All structures of a case on the image grid.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Segmentation {
     /// Measurements, in the order of `masks`.
     pub measured: Measured,
@@ -26,12 +27,18 @@ pub struct Segmentation {
     pub masks: Vec<Option<Mask>>,
     /// Whether the structures are boxes rather than masks.
     pub boxes_only: bool,
-    /// Whether the order is that of labels; else that of names.
-    by_label: bool,
+    form: Form,
     /// Shared voxels by pair of structure indices, the smaller index first.
     shared: BTreeMap<(usize, usize), u64>,
     /// Largest part of each structure, found when first asked for.
     largest: Vec<OnceLock<u64>>,
+}
+
+/// What has been found out lazily does not count.
+impl PartialEq for Segmentation {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form && self.measured == other.measured && self.masks == other.masks
+    }
 }
 
 impl Segmentation {
@@ -39,26 +46,19 @@ impl Segmentation {
     pub(crate) fn assemble(
         mut measured: Measured,
         masks: Vec<Option<Mask>>,
-        source: Form,
+        form: Form,
         shared: BTreeMap<(usize, usize), u64>,
     ) -> Self {
         measured.overlaps = shared
             .iter()
-            .map(|(&(a, b), &voxels)| crate::structure::Overlap {
+            .map(|(&(a, b), &voxels)| Overlap {
                 a: measured.structures[a].name.clone(),
                 b: measured.structures[b].name.clone(),
                 voxels,
             })
             .collect();
         let largest = masks.iter().map(|_| OnceLock::new()).collect();
-        Self {
-            measured,
-            masks,
-            boxes_only: source == Form::Boxes,
-            by_label: source == Form::LabelMap,
-            shared,
-            largest,
-        }
+        Self { measured, masks, boxes_only: form == Form::Boxes, form, shared, largest }
     }
 
     /// A segmentation without structures.
@@ -151,11 +151,11 @@ impl Segmentation {
             .map(|(place, (structure, mask))| {
                 let mask = mask.as_ref().map(|mask| mask.mirrored(shape[0]));
                 let tally = mask.as_ref().map_or_else(Tally::default, |mask| mask.tally(shape));
-                let name = super::names::swap_sides(&structure.name);
+                let name = swap_sides(&structure.name);
                 (tally.structure(&name, structure.label, self.grid()), mask, place)
             })
             .collect();
-        if !self.by_label {
+        if self.form != Form::LabelMap {
             sides.sort_by(|(a, ..), (b, ..)| a.name.cmp(&b.name));
         }
         let mut place_of = vec![0; sides.len()];
@@ -170,12 +170,7 @@ impl Segmentation {
         let (structures, masks) = sides.into_iter().map(|(structure, mask, _)| (structure, mask)).unzip();
         let warnings = self.measured.warnings.clone();
         let measured = Measured { grid: *self.grid(), structures, overlaps: Vec::new(), warnings };
-        let form = match (self.by_label, self.boxes_only) {
-            (true, _) => Form::LabelMap,
-            (_, true) => Form::Boxes,
-            _ => Form::Masks,
-        };
-        Self::assemble(measured, masks, form, shared)
+        Self::assemble(measured, masks, self.form, shared)
     }
 
     /// Identity of the structures: names, labels, boxes and every voxel. Independent of how they were stored.

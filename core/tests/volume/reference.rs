@@ -21,7 +21,7 @@ pub(crate) fn folder(name: &str) -> Option<PathBuf> {
 pub(crate) fn json(folder: &std::path::Path, file: &str) -> Value {
     let mut text = std::fs::read_to_string(folder.join(file)).unwrap();
     for word in ["NaN", "-Infinity", "Infinity"] {
-        text = text.replace(&format!(" {word}"), &format!(" \"{word}\""));
+        text = text.replace(&format!(": {word}"), &format!(": \"{word}\""));
     }
     serde_json::from_str(&text).unwrap()
 }

@@ -31,6 +31,7 @@
 
 use crate::http::quoted;
 use serde_json::{Map, Value, json};
+use situs_core::model_backend::SAMPLING_FIELDS;
 use situs_core::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,8 +41,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The sampling fields there are.
-const FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
 /// Longest reply line, in bytes.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 /// Longest line of the error stream that is kept whole.
@@ -80,13 +79,16 @@ situs_core::component! {
 impl ModelBackendSpec for Command {
     fn build(&self, cx: &BuildContext) -> Result<Box<dyn ModelBackend>, Fault> {
         if !(self.timeout_s > 0.0 && self.timeout_s <= 86_400.0) {
-            return Err(Fault::config(format!("must be above 0 and at most a day, found {}", self.timeout_s))
-                .at("timeout_s"));
+            return Err(Fault::config(format!(
+                "must be above 0 and at most a day, found {}",
+                self.timeout_s
+            ))
+            .at("timeout_s"));
         }
         if self.workers == 0 {
             return Err(Fault::config("must be at least 1").at("workers"));
         }
-        let known = FIELDS;
+        let known = SAMPLING_FIELDS;
         if let Some((index, field)) =
             self.honours.iter().enumerate().find(|(_, field)| !known.contains(&field.as_str()))
         {
@@ -97,7 +99,9 @@ impl ModelBackendSpec for Command {
         }
         let program = self.located(cx)?;
         let name = self.name.clone().unwrap_or_else(|| {
-            program.file_stem().map_or_else(|| self.program.clone(), |stem| stem.to_string_lossy().into_owned())
+            program
+                .file_stem()
+                .map_or_else(|| self.program.clone(), |stem| stem.to_string_lossy().into_owned())
         });
         let card = ModelCard {
             name,
@@ -151,9 +155,11 @@ impl Command {
     fn digest(&self, program: &Path, cx: &BuildContext) -> String {
         let mut digest = Digest::new("situs-command-1");
         digest.text(&self.program).json(&(&self.args, &self.env, &self.name));
-        let files = std::iter::once(program.to_owned()).chain(self.args.iter().map(|arg| cx.path(Path::new(arg))));
+        let files =
+            std::iter::once(program.to_owned()).chain(self.args.iter().map(|arg| cx.path(Path::new(arg))));
         for file in files {
-            let small = std::fs::metadata(&file).is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_HASHED_BYTES);
+            let small =
+                std::fs::metadata(&file).is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_HASHED_BYTES);
             if let Some(bytes) = small.then(|| std::fs::read(&file).ok()).flatten() {
                 digest.add(&bytes);
             }
@@ -224,7 +230,10 @@ impl Pool {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = self.timeout.as_secs_f64();
-                return Err(Fault::transient(format!("{} gave no reply within {seconds} s", self.card.name), None));
+                return Err(Fault::transient(
+                    format!("{} gave no reply within {seconds} s", self.card.name),
+                    None,
+                ));
             }
             Err(RecvTimeoutError::Disconnected) => return Err(worker.ended(&self.card.name)),
         };

@@ -90,12 +90,16 @@ impl Gemini {
                 .help("set model.name, e.g. gemini-2.5-pro"));
         }
         if !(self.base_url.starts_with("http://") || self.base_url.starts_with("https://")) {
-            return Err(Fault::config(format!("{:?} is not an http or https address", self.base_url))
-                .at("base_url"));
+            return Err(
+                Fault::config(format!("{:?} is not an http or https address", self.base_url)).at("base_url")
+            );
         }
         if !(self.timeout_s > 0.0 && self.timeout_s <= 86_400.0) {
-            return Err(Fault::config(format!("must be above 0 and at most a day, found {}", self.timeout_s))
-                .at("timeout_s"));
+            return Err(Fault::config(format!(
+                "must be above 0 and at most a day, found {}",
+                self.timeout_s
+            ))
+            .at("timeout_s"));
         }
         if self.max_connections == 0 {
             return Err(Fault::config("must be at least 1").at("max_connections"));
@@ -208,7 +212,8 @@ impl ModelBackend for Native {
 /// The pause that `google.rpc.RetryInfo` among an error's details asks for, e.g. `"retryDelay": "13.5s"`.
 fn retry_info_ms(body: &[u8]) -> Option<u64> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    let delay = body["error"]["details"].as_array()?.iter().find_map(|detail| detail["retryDelay"].as_str())?;
+    let delay =
+        body["error"]["details"].as_array()?.iter().find_map(|detail| detail["retryDelay"].as_str())?;
     let seconds: f64 = delay.strip_suffix('s')?.parse().ok()?;
     (seconds.is_finite() && seconds >= 0.0).then_some((seconds * 1000.0) as u64)
 }

@@ -124,8 +124,11 @@ impl OpenAi {
                 .help("e.g. http://127.0.0.1:8000/v1"));
         }
         if !(self.timeout_s > 0.0 && self.timeout_s <= 86_400.0) {
-            return Err(Fault::config(format!("must be above 0 and at most a day, found {}", self.timeout_s))
-                .at("timeout_s"));
+            return Err(Fault::config(format!(
+                "must be above 0 and at most a day, found {}",
+                self.timeout_s
+            ))
+            .at("timeout_s"));
         }
         if self.max_connections == 0 {
             return Err(Fault::config("must be at least 1").at("max_connections"));
@@ -189,7 +192,11 @@ fn only_model(client: &Client, base_url: &str) -> Result<String, Fault> {
     if response.status != 200 {
         let fault = http::status_fault(&url, &response);
         let shut = fault.cause == Cause::Unreachable;
-        return Err(if shut { fault } else { ask(format!("the server does not list its models: {}", fault.what)) });
+        return Err(if shut {
+            fault
+        } else {
+            ask(format!("the server does not list its models: {}", fault.what))
+        });
     }
     let list: ModelList = serde_json::from_slice(&response.body)
         .map_err(|error| ask(format!("{url}: the list of models cannot be read: {error}")))?;

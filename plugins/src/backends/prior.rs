@@ -82,7 +82,9 @@ impl ModelBackend for Textbook {
     fn reply(&self, request: &Request, _: &Sampling, _: &dyn Media) -> Result<Reply, Fault> {
         let text = request.prompt.joined_text();
         let answer = self.known(&text, &request.options).or_else(|| guess(request)).ok_or_else(|| {
-            Fault::unsupported("this request has no list of allowed answers, and its text is no question about places")
+            Fault::unsupported(
+                "this request has no list of allowed answers, and its text is no question about places",
+            )
         })?;
         Ok(Reply::text(worded(&text, answer)))
     }

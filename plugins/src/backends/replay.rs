@@ -42,18 +42,14 @@ impl ModelBackendSpec for Replay {
         }
         let mut digest = Digest::new("situs-replay-1");
         digest.json(&self.arm).add(&content_digest(&path)?);
-        let mut card = ModelCard::baseline(self.name.as_deref().unwrap_or("replay"), digest.hex());
-        card.honours = FIELDS.iter().map(|field| (*field).to_owned()).collect();
+        // What was sampled then cannot be changed now: a baseline card honours every field.
+        let card = ModelCard::baseline(self.name.as_deref().unwrap_or("replay"), digest.hex());
         Ok(Box::new(Recorded { card, path, arm: self.arm.clone(), replies: OnceLock::new() }))
     }
 }
 
-/// The sampling fields there are: what was sampled then cannot be changed now, so any may be asked for.
-const FIELDS: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "max_tokens", "seed"];
-
 fn content_digest(path: &Path) -> Result<Vec<u8>, Fault> {
-    let mut file =
-        File::open(path).map_err(|error| file_fault("open", path, &error).at("path"))?;
+    let mut file = File::open(path).map_err(|error| file_fault("open", path, &error).at("path"))?;
     let mut block = vec![0; 1 << 16];
     let mut digest = Digest::new("situs-replay-file-1");
     loop {
@@ -159,19 +155,18 @@ struct Line {
 /// Names, trial and reply of one line; `None` for lines of other kinds and other arms.
 fn entry(value: Value, arm: Option<&str>) -> Result<Option<(Vec<Name>, u32, Reply)>, Fault> {
     let other_kind = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind != "reply");
-    if other_kind || arm.is_some_and(|arm| value.get("arm").and_then(Value::as_str).is_some_and(|it| it != arm)) {
+    if other_kind
+        || arm.is_some_and(|arm| value.get("arm").and_then(Value::as_str).is_some_and(|it| it != arm))
+    {
         return Ok(None);
     }
-    let line: Line =
-        serde_json::from_value(value).map_err(|error| Fault::data(format!("not a recorded reply: {error}")))?;
-    let names: Vec<Name> = [
-        line.request.map(Name::Request),
-        line.question.map(Name::Question),
-        line.prompt.map(Name::Prompt),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let line: Line = serde_json::from_value(value)
+        .map_err(|error| Fault::data(format!("not a recorded reply: {error}")))?;
+    let names: Vec<Name> =
+        [line.request.map(Name::Request), line.question.map(Name::Question), line.prompt.map(Name::Prompt)]
+            .into_iter()
+            .flatten()
+            .collect();
     if names.is_empty() {
         return Err(Fault::data("a recorded reply needs request_id, question_id or prompt"));
     }

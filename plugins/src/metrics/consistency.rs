@@ -104,7 +104,10 @@ fn jointly_right(records: &[&Record]) -> Option<bool> {
 /// `None` unless each chose one of two allowed answers.
 fn one_belief(records: &[&Record]) -> Option<bool> {
     let first = records.first()?.is_right();
-    records.iter().all(|record| chose_one_of_two(record)).then(|| records.iter().all(|it| it.is_right() == first))
+    records
+        .iter()
+        .all(|record| chose_one_of_two(record))
+        .then(|| records.iter().all(|it| it.is_right() == first))
 }
 
 /// Whether an answer was read, it is an allowed one, and there were two.

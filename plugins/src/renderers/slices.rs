@@ -80,7 +80,7 @@ pub(crate) fn within(name: &str, value: f64, low: f64, high: f64) -> Result<(), 
 /// Most marks that one scene may carry: one for each colour.
 const MAX_MARKS: usize = situs_core::scene::Colour::ALL.len();
 /// Longest side of a picture in pixels.
-const MAX_LONG_SIDE: u32 = 8192;
+const MAX_LONG_SIDE: u32 = 4096;
 /// Most frames of a stack.
 const MAX_FRAMES: usize = 4096;
 
@@ -131,34 +131,29 @@ impl SliceRenderer {
             Some(volume) => Some((volume, self.backdrops.bounds(volume, case.modality, self.window)?)),
             None => None,
         };
-        let drawn: Vec<Result<ImageRef, Fault>> = scene
-            .frames
-            .par_iter()
-            .map(|slice| {
-                let grey: Arc<[u8]> = match ground {
-                    Some((volume, bounds)) => {
-                        self.backdrops.slice(volume, &raster, *slice, scene.long_side, bounds)
-                    }
-                    None => vec![u8::MAX; raster.width() * raster.height()].into(),
-                };
-                let (overlay, plates) = match segmentation.as_deref() {
-                    Some(segmentation) => {
-                        self.marks(&FrameView {
-                            scene,
-                            raster: &raster,
-                            segmentation,
-                            slice: *slice,
-                            frames: &scene.frames,
-                            strokes: &self.strokes,
-                        })?
-                    }
-                    None => (Overlay { inks: Vec::new(), centres: Vec::new() }, Vec::new()),
-                };
-                media.put_picture(&self.picture(&grey, &raster, &overlay, &plates))
-            })
-            .collect();
-        all_marks_show(scene, segmentation.as_deref(), raster.axes[2])?;
-        drawn.into_iter().collect()
+        // All marks first: an item that is dropped leaves no picture behind.
+        let marked: Vec<(Overlay, Vec<Plate>)> = in_order(&scene.frames, |slice| match &segmentation {
+            Some(segmentation) => self.marks(&FrameView {
+                scene,
+                raster: &raster,
+                segmentation,
+                slice: *slice,
+                frames: &scene.frames,
+                strokes: &self.strokes,
+            }),
+            None => Ok(Default::default()),
+        })?;
+        overlay::all_show(scene, marked.iter().map(|(overlay, _)| overlay))?;
+        let frames: Vec<_> = scene.frames.iter().zip(&marked).collect();
+        in_order(&frames, |(slice, (overlay, plates))| {
+            let grey: Arc<[u8]> = match ground {
+                Some((volume, bounds)) => {
+                    self.backdrops.slice(volume, &raster, **slice, scene.long_side, bounds)
+                }
+                None => vec![u8::MAX; raster.width() * raster.height()].into(),
+            };
+            media.put_picture(&self.picture(&grey, &raster, overlay, plates))
+        })
     }
 
     fn marks(&self, frame: &FrameView<'_>) -> Result<(Overlay, Vec<Plate>), Fault> {
@@ -193,6 +188,15 @@ impl SliceRenderer {
         });
         Picture { width: width as u32, height: height as u32, rgb }
     }
+}
+
+/// Works on all items at once; of several faults the first in order is given.
+pub(crate) fn in_order<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, Fault> + Sync,
+) -> Result<Vec<R>, Fault> {
+    let done: Vec<Result<R, Fault>> = items.par_iter().map(&work).collect();
+    done.into_iter().collect()
 }
 
 /// The volume of a case that is shown: its first.
@@ -262,22 +266,4 @@ fn check_frames(scene: &Scene, slices: usize) -> Result<(), Fault> {
         Some(slice) => Err(Fault::data(format!("slice {slice} is not among the volume's {slices}"))),
         None => Ok(()),
     }
-}
-
-/// Refuses a stack whose frames all miss a marked structure; points show on the nearest frame in any case.
-fn all_marks_show(scene: &Scene, segmentation: Option<&Segmentation>, axis: usize) -> Result<(), Fault> {
-    let Some(segmentation) = segmentation.filter(|_| scene.stack) else { return Ok(()) };
-    for mark in &scene.marks {
-        let mask = segmentation
-            .find(&mark.structure)
-            .and_then(|structure| segmentation.masks.get(structure))
-            .and_then(Option::as_ref);
-        let shows =
-            mask.is_some_and(|mask| scene.frames.iter().any(|slice| (mask.min[axis]..=mask.max[axis]).contains(slice)));
-        let always = mark.shape == situs_core::scene::MarkShape::Point && mask.is_some();
-        if !shows && !always {
-            return Err(Fault::rejected("a marked structure is on no frame"));
-        }
-    }
-    Ok(())
 }

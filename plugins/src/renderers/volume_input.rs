@@ -3,11 +3,10 @@
 use super::slices::backdrop::Backdrops;
 use super::slices::draw::{self, Layer};
 use super::slices::letters::PlatePixel;
-use super::slices::overlay::{FrameView, Strokes};
+use super::slices::overlay::{self, FrameView, Overlay, Strokes};
 use super::slices::raster::Raster;
 use super::slices::window::Shades;
-use super::slices::{check, common_grid, plates, shown_volume, within};
-use rayon::prelude::*;
+use super::slices::{check, common_grid, in_order, plates, shown_volume, within};
 use situs_core::prelude::*;
 use situs_core::scene::{Backdrop, Scene};
 use situs_core::space::Canvas;
@@ -153,14 +152,13 @@ impl VolumeRenderer {
             step_mm: grid.shape[raster.axes[2]] as f64 * raster.canvas.slice_spacing() / sheets.len() as f64,
             ..scene.clone()
         };
-        let drawn: Vec<Result<Vec<f32>, Fault>> = sheets
-            .par_iter()
-            .map(|sheet| {
+        let planes = in_order(&sheets, |sheet| {
                 let mut plane = match (&volume, bounds) {
                     (Some(volume), Some(bounds)) => shaded(&raster, volume, sheet.at, bounds),
                     // White would swallow marks of full intensity.
                     _ => vec![0.0; raster.width() * raster.height()],
                 };
+                let mut overlay = Overlay::default();
                 if let Some(segmentation) = segmentation.as_deref().filter(|_| marked) {
                     let frame = FrameView {
                         scene: &shown,
@@ -170,15 +168,15 @@ impl VolumeRenderer {
                         frames: &shown.frames,
                         strokes: &self.strokes,
                     };
-                    burn(&frame, &mut plane)?;
+                    overlay = burn(&frame, &mut plane)?;
                 }
-                Ok(plane)
-            })
-            .collect();
-        let mut voxels = Vec::with_capacity(self.shape.iter().product());
-        for plane in drawn {
-            voxels.extend(plane?);
+                Ok((plane, overlay))
+        })?;
+        if marked {
+            overlay::all_show(&shown, planes.iter().map(|(_, overlay)| overlay))?;
         }
+        let mut voxels = Vec::with_capacity(self.shape.iter().product());
+        planes.into_iter().for_each(|(plane, _)| voxels.extend(plane));
         Ok(voxels)
     }
 
@@ -219,7 +217,7 @@ fn shaded(raster: &Raster, volume: &Volume, at: f64, bounds: Bounds) -> Vec<f32>
 }
 
 /// Draws the marks of one plane at full intensity; fills are left out, so that what is marked stays to be seen.
-fn burn(frame: &FrameView<'_>, plane: &mut [f32]) -> Result<(), Fault> {
+fn burn(frame: &FrameView<'_>, plane: &mut [f32]) -> Result<Overlay, Fault> {
     let (width, height) = (frame.raster.width(), frame.raster.height());
     let overlay = frame.overlay()?;
     draw::legible(&overlay, width, height)?;
@@ -230,5 +228,5 @@ fn burn(frame: &FrameView<'_>, plane: &mut [f32]) -> Result<(), Fault> {
         Layer::Plate(PlatePixel::Ground, _) => plane[offset] = 0.0,
         _ => plane[offset] = 1.0,
     });
-    Ok(())
+    Ok(overlay)
 }

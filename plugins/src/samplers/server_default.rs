@@ -25,8 +25,11 @@ impl Sampler for ServerDefault {
     fn prepare(&mut self, model: &dyn ModelBackend) -> Result<(), Fault> {
         let card = model.card();
         if card.stepwise {
-            return Err(Fault::config(format!("{} decodes step by step and has no default of its own", card.name))
-                .help("use greedy or categorical"));
+            return Err(Fault::config(format!(
+                "{} decodes step by step and has no default of its own",
+                card.name
+            ))
+            .help("use greedy or categorical"));
         }
         Ok(())
     }

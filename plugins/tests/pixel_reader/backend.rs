@@ -49,6 +49,7 @@ fn reply(png: Vec<u8>, template: &str) -> Result<Reply, Fault> {
     let image = ImageRef { pixels: String::new(), png: String::new(), width: 1, height: 1 };
     let request = Request {
         id: String::new(),
+        question: String::new(),
         prompt: Prompt { parts: vec![Part::Image { image }, Part::Text { text }] },
         options: vec!["image left".into(), "image right".into()],
         trial: 0,

@@ -3,6 +3,7 @@
 
 mod abstaining;
 mod backend;
+mod grid;
 mod page;
 mod slice;
 mod stack;

@@ -186,6 +186,14 @@ fn marks_that_cannot_be_seen_drop_the_item() {
     assert!(rejected(axial(1, red(MarkShape::Mask))).contains("not on the slice"));
     let stack = Scene { frames: vec![0, 15], stack: true, ..axial(0, red(MarkShape::Box)) };
     assert!(rejected(stack).contains("on no frame"));
+    // A structure in two parts with nothing of it on the slice between them.
+    let mut labels = vec![0; SHAPE.iter().product()];
+    ellipsoid(&mut labels, SHAPE, [10.0, 10.0, 3.0], [3.0; 3], 1);
+    ellipsoid(&mut labels, SHAPE, [20.0, 20.0, 12.0], [3.0; 3], 1);
+    let parts = Bench::new(textured(SHAPE, Affine::IDENTITY, 8), labels);
+    let between = vec![mark("s1", MarkShape::Mask, Colour::Red)];
+    let fault = parts.prompt(Scene { stack: true, ..axial(8, between) }).unwrap_err();
+    assert_eq!((fault.cause, fault.what.as_str()), (Cause::Rejected, "a marked structure is on no frame"));
     // Two boxes of one structure lie on each other.
     let twice = vec![mark("s2", MarkShape::Box, Colour::Red), mark("s2", MarkShape::Box, Colour::Blue)];
     assert_eq!(rejected(axial(8, twice)), "a box is hidden by another mark");

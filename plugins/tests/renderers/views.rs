@@ -4,28 +4,30 @@ use crate::fixture::*;
 use situs_core::prelude::*;
 use situs_core::scene::{Colour, Mark, MarkShape, Scene};
 use situs_core::space::{Affine, Plane, Preset};
+use situs_plugins::renderers::volume_input::VolumeInput;
 
-/// What the edges of the screen show, as a radiologist would write it, per preset and plane: top, bottom, left, right.
+/// What the edges of the screen show, as a radiologist would write it, per preset and plane: top, bottom, left, right,
+/// and where later frames go.
 /// Conventions of display and of array storage, not taken from the view code.
 const EDGES: [(Preset, Plane, &str); 18] = [
-    (Preset::StandardRadiological, Plane::Axial, "APRL"),
-    (Preset::StandardRadiological, Plane::Coronal, "SIRL"),
-    (Preset::StandardRadiological, Plane::Sagittal, "SIAP"),
-    (Preset::StandardNeurological, Plane::Axial, "APLR"),
-    (Preset::StandardNeurological, Plane::Coronal, "SILR"),
-    (Preset::StandardNeurological, Plane::Sagittal, "SIAP"),
-    (Preset::RasPlusRaw, Plane::Axial, "LRPA"),
-    (Preset::RasPlusRaw, Plane::Coronal, "LRIS"),
-    (Preset::RasPlusRaw, Plane::Sagittal, "PAIS"),
-    (Preset::RasPlusTransposed, Plane::Axial, "PALR"),
-    (Preset::RasPlusTransposed, Plane::Coronal, "ISLR"),
-    (Preset::RasPlusTransposed, Plane::Sagittal, "ISPA"),
-    (Preset::RasFirstRaw, Plane::Axial, "RLAP"),
-    (Preset::RasFirstRaw, Plane::Coronal, "RLSI"),
-    (Preset::RasFirstRaw, Plane::Sagittal, "APSI"),
-    (Preset::RasFirstTransposed, Plane::Axial, "APRL"),
-    (Preset::RasFirstTransposed, Plane::Coronal, "SIRL"),
-    (Preset::RasFirstTransposed, Plane::Sagittal, "SIAP"),
+    (Preset::StandardRadiological, Plane::Axial, "APRLS"),
+    (Preset::StandardRadiological, Plane::Coronal, "SIRLP"),
+    (Preset::StandardRadiological, Plane::Sagittal, "SIAPL"),
+    (Preset::StandardNeurological, Plane::Axial, "APLRS"),
+    (Preset::StandardNeurological, Plane::Coronal, "SILRP"),
+    (Preset::StandardNeurological, Plane::Sagittal, "SIAPL"),
+    (Preset::RasPlusRaw, Plane::Axial, "LRPAS"),
+    (Preset::RasPlusRaw, Plane::Coronal, "LRISA"),
+    (Preset::RasPlusRaw, Plane::Sagittal, "PAISR"),
+    (Preset::RasPlusTransposed, Plane::Axial, "PALRS"),
+    (Preset::RasPlusTransposed, Plane::Coronal, "ISLRA"),
+    (Preset::RasPlusTransposed, Plane::Sagittal, "ISPAR"),
+    (Preset::RasFirstRaw, Plane::Axial, "RLAPI"),
+    (Preset::RasFirstRaw, Plane::Coronal, "RLSIP"),
+    (Preset::RasFirstRaw, Plane::Sagittal, "APSIL"),
+    (Preset::RasFirstTransposed, Plane::Axial, "APRLI"),
+    (Preset::RasFirstTransposed, Plane::Coronal, "SIRLP"),
+    (Preset::RasFirstTransposed, Plane::Sagittal, "SIAPL"),
 ];
 
 /// World axis and sign of a letter: R, A and S are +x, +y and +z.
@@ -299,5 +301,41 @@ fn a_bright_corner_shows_in_the_right_corner_of_every_view() {
         assert_eq!(pixel(&picture, column, row), [255; 3], "{preset:?} {plane}");
         let (far_column, far_row) = (picture.width as usize - 1 - column, picture.height as usize - 1 - row);
         assert_eq!(pixel(&picture, far_column, far_row), [0; 3], "{preset:?} {plane}");
+    }
+}
+
+#[test]
+fn a_model_volume_runs_with_the_frames_and_the_screen_of_every_view() {
+    for (preset, plane, edges) in EDGES {
+        let letters: Vec<char> = edges.chars().collect();
+        // Depth goes where later frames go, rows where the bottom edge is, columns where the right edge is.
+        for (array_axis, letter) in [letters[4], letters[1], letters[3]].into_iter().enumerate() {
+            let (world_axis, sign) = toward(letter);
+            let ramp = (0..SHAPE.iter().product::<usize>())
+                .map(|at| {
+                    [at % SHAPE[0], at / SHAPE[0] % SHAPE[1], at / SHAPE[0] / SHAPE[1]][world_axis] as f32
+                })
+                .collect();
+            let bench =
+                Bench::new(Volume::new(SHAPE, Affine::IDENTITY, ramp), vec![0; SHAPE.iter().product()]);
+            let renderer = VolumeInput { shape: Some([6, 6, 6]), ..VolumeInput::default() }
+                .build(&BuildContext::default())
+                .unwrap();
+            let scene = Scene { stack: true, ..slice_scene(preset, plane, 0, Vec::new()) };
+            let prompt = bench.prompt_by(&*renderer, scene).unwrap();
+            let bytes = std::fs::read(bench.path(&prompt.volumes().next().unwrap().id).unwrap()).unwrap();
+            let value = |at: usize| {
+                let start = bytes.len() - 4 * 216 + 4 * at;
+                f64::from(f32::from_le_bytes(bytes[start..start + 4].try_into().unwrap()))
+            };
+            for (axis, step) in [36, 6, 1].into_iter().enumerate() {
+                let growth = value(step) - value(0);
+                let expected = if axis == array_axis { sign } else { 0.0 };
+                assert!(
+                    if expected == 0.0 { growth.abs() < 1e-6 } else { growth * expected > 1e-6 },
+                    "{preset:?} {plane}: array axis {axis} should grow toward {letter}"
+                );
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Pictures handed out as they were put in; nothing is drawn and nothing is stored.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use situs_core::prelude::*;
 use std::collections::BTreeMap;

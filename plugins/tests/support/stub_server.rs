@@ -8,7 +8,7 @@
 //! let server = StubServer::start(|seen| if seen.nth < 2 { Act::status(429, "slow down") } else { Act::chat("yes") });
 //! // model.base_url = server.base_url()
 //! ```
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};
 use std::collections::HashMap;

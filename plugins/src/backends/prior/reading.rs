@@ -116,11 +116,15 @@ pub(super) fn asked<'a>(text: &'a str, shown: &Shown) -> Option<Asked<'a>> {
     if let Some(statement) = between(question, "Statement: ", ". Is the statement") {
         return claim(statement, shown);
     }
-    if let Some((pair, toward)) = between(question, "Of ", "?").and_then(|it| it.split_once(", which one has")) {
+    if let Some((pair, toward)) =
+        between(question, "Of ", "?").and_then(|it| it.split_once(", which one has"))
+    {
         let (a, b) = pair.split_once(" and the ")?;
         return Some(Asked::Farther { a: named(a), b: named(b), direction: shown.meaning(toward)? });
     }
-    if let Some((b, rest)) = between(question, "Relative to the centre of ", "?").and_then(|it| it.split_once(", ")) {
+    if let Some((b, rest)) =
+        between(question, "Relative to the centre of ", "?").and_then(|it| it.split_once(", "))
+    {
         let (_, a) = rest.split_once("is the centre of ")?;
         let a = a.split(" displaced").next()?;
         return Some(Asked::Which { a: named(a), b: named(b) });

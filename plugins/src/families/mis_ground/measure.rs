@@ -126,7 +126,7 @@ pub(super) struct Stage {
     pub(super) frames: Vec<usize>,
     /// Mean distance between frames in mm; 0 for a slice.
     pub(super) step_mm: f64,
-    /// Sites in an order that exchanging left and right everywhere keeps.
+    /// Sites in the order of candidates.
     pub(super) sites: Vec<Site>,
 }
 
@@ -136,6 +136,7 @@ pub(super) struct Body<'a> {
     pub(super) grid: Grid,
     pub(super) spacing: Point,
     pub(super) knee: bool,
+    /// In an order that a mirror keeps.
     pub(super) candidates: Vec<Candidate>,
     rules: &'a Eligibility,
     long_side: u32,
@@ -188,8 +189,13 @@ impl<'a> Body<'a> {
                 volume_centroid: centroid,
             });
         }
-        // The same order whichever side is called left, so that a mirrored case draws the mirrored item.
-        candidates.sort_by_cached_key(|candidate| (neutral(&candidate.name), candidate.name.clone()));
+        // The same order whichever side is called left, so that a mirrored case draws the mirrored items.
+        candidates.sort_by_cached_key(|candidate| {
+            let structure = &measured.structures[candidate.index];
+            let [_, y, z] = structure.centroid_index.unwrap_or_default();
+            let place = [z, y].map(|index| (index * 1e6).round() as i64);
+            (neutral(&candidate.name), structure.voxels, place, candidate.name.clone())
+        });
         let count = candidates.len();
         Self {
             anatomy,
@@ -375,7 +381,7 @@ fn uniform_frames(slices: usize, count: usize) -> Vec<usize> {
 }
 
 /// A name that does not tell left from right.
-pub(super) fn neutral(name: &str) -> String {
+fn neutral(name: &str) -> String {
     let other = other_side(name);
     if other.as_str() < name { other } else { name.to_owned() }
 }

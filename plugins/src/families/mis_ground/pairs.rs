@@ -1,7 +1,7 @@
 //! Pairs of structures whose relation along an axis is beyond doubt.
 
 use super::factors::{Dim, Words};
-use super::measure::{Basis, Body, Site, Stage, neutral};
+use super::measure::{Basis, Body, Site, Stage};
 use super::spec::{Margin, MisGround};
 use situs_core::space::{BodyAxis, Preset};
 use std::collections::BTreeMap;
@@ -85,11 +85,6 @@ pub(super) fn find(body: &Body<'_>, stage: &Stage, spec: &MisGround) -> Pairs {
             }
         }
     }
-    // In an order that exchanging left and right everywhere keeps.
-    pairs.all.sort_by_cached_key(|(a, b)| {
-        let joined = format!("{} {}", name(*a), name(*b));
-        (neutral(&joined), joined)
-    });
     for basis in Basis::ALL {
         for (position, (a, b)) in pairs.all.iter().enumerate() {
             let (a, b) = (&stage.sites[*a], &stage.sites[*b]);

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_embedded_file_parses_and_its_digest_ignores_layout() {
         let templates = Templates::embedded().unwrap();
-        assert_eq!(templates.list.len(), 30);
+        assert_eq!(templates.list.len(), 29);
         assert!(templates.version.starts_with("1+"), "{}", templates.version);
         let spaced = SOURCE.replace("\n[[template]]", "\n\n# a remark\n[[template]]");
         assert_eq!(Templates::parse(&spaced).unwrap().version, templates.version);

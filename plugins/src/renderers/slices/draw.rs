@@ -62,7 +62,7 @@ pub fn layers(
 }
 
 /// Checks that every mark can still be told from the picture: its stroke reaches as far as it should, at least half of
-/// it shows, and a dot shows whole.
+/// an outline or a third of a box shows (boxes share edges where the scan ends), and a dot shows whole.
 ///
 /// # Errors
 /// `Cause::Rejected` naming the form that is hidden.
@@ -78,7 +78,8 @@ pub fn legible(overlay: &Overlay, width: usize, height: usize) -> Result<(), Fau
             ink.stroke.iter().copied().filter(|offset| top[*offset as usize] == mark as u8 + 1).collect();
         let enough = match ink.shape {
             MarkShape::Point => shown.len() == ink.stroke.len(),
-            MarkShape::Mask | MarkShape::Box => shown.len() * 2 >= ink.stroke.len(),
+            MarkShape::Mask => shown.len() * 2 >= ink.stroke.len(),
+            MarkShape::Box => shown.len() * 3 >= ink.stroke.len(),
         };
         let (whole, seen) = (extent(&ink.stroke, width), extent(&shown, width));
         let short = whole.iter().zip(seen).any(|(whole, seen)| (whole - seen).abs() > EXTENT_TOLERANCE);

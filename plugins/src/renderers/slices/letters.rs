@@ -48,7 +48,7 @@ pub enum PlatePixel {
 /// Whole-number magnification of plates on a picture with this longer side: 1 up to 767 pixels, 2 up to 1279, and so
 /// on. Never below 1: a smaller letter could not be read.
 pub fn scale(long_side: u32) -> u32 {
-    ((long_side + REFERENCE_SIDE / 2) / REFERENCE_SIDE).max(1)
+    (long_side.saturating_add(REFERENCE_SIDE / 2) / REFERENCE_SIDE).max(1)
 }
 
 /// Width and height of a plate in pixels.

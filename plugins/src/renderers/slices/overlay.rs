@@ -60,6 +60,8 @@ impl Rect {
 /// One mark as pixels of one frame; offsets count row by row.
 #[derive(Debug, Clone)]
 pub struct Ink {
+    /// Position of the mark in the scene.
+    pub mark: usize,
     /// Colour.
     pub colour: Colour,
     /// Form.
@@ -79,12 +81,30 @@ pub struct Ink {
 }
 
 /// The marks of one frame, and the centres that letters must leave free.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Overlay {
     /// Marks that show on this frame, in the order of the scene.
     pub inks: Vec<Ink>,
     /// Picture positions of centres to keep free.
     pub centres: Vec<[f64; 2]>,
+}
+
+/// Refuses a scene one of whose marks shows on none of its frames.
+///
+/// # Errors
+/// `Cause::Rejected`.
+pub fn all_show<'a>(scene: &Scene, frames: impl IntoIterator<Item = &'a Overlay>) -> Result<(), Fault> {
+    let mut shown = vec![false; scene.marks.len()];
+    for ink in frames.into_iter().flat_map(|overlay| &overlay.inks) {
+        if let Some(shown) = shown.get_mut(ink.mark) {
+            *shown = true;
+        }
+    }
+    if shown.contains(&false) {
+        let place = if scene.stack { "on no frame" } else { "not on the slice" };
+        return Err(Fault::rejected(format!("a marked structure is {place}")));
+    }
+    Ok(())
 }
 
 /// One frame of a scene while its marks are worked out.
@@ -107,8 +127,7 @@ impl FrameView<'_> {
     /// Works out all marks of the frame.
     ///
     /// # Errors
-    /// `Cause::Data` for a structure that the case does not have, `Cause::Rejected` for a mark that a single slice
-    /// cannot show.
+    /// `Cause::Data` for a structure that the case does not have, `Cause::Rejected` for a dot beyond the picture's edge.
     pub fn overlay(&self) -> Result<Overlay, Fault> {
         let sections = if self.scene.stack {
             Vec::new()
@@ -116,12 +135,8 @@ impl FrameView<'_> {
             self.segmentation.sections(self.raster.axes[2], self.slice)?
         };
         let mut inks = Vec::with_capacity(self.scene.marks.len());
-        for mark in &self.scene.marks {
-            let ink = self.ink(mark, &sections)?;
-            if ink.is_none() && !self.scene.stack {
-                return Err(Fault::rejected("a marked structure is not on the slice"));
-            }
-            inks.extend(ink);
+        for (position, mark) in self.scene.marks.iter().enumerate() {
+            inks.extend(self.ink(mark, &sections)?.map(|ink| Ink { mark: position, ..ink }));
         }
         let mut centres = Vec::new();
         for name in &self.scene.keep_clear {
@@ -274,6 +289,7 @@ impl FrameView<'_> {
 
 fn blank(mark: &Mark, centre: [f64; 2]) -> Ink {
     Ink {
+        mark: 0,
         colour: mark.colour,
         shape: mark.shape,
         letter: mark.letter,

@@ -15,7 +15,7 @@ fn a_cell_is_filled_once_and_the_same_seed_gives_the_same_questions() {
     assert_eq!(subject.ask(&MisGround::default(), 7), (questions.clone(), left_out));
     assert_ne!(subject.ask(&MisGround::default(), 8).0, questions);
     let templates: BTreeSet<&str> = questions.iter().map(|question| question.template.as_str()).collect();
-    assert_eq!(templates.len(), 30);
+    assert_eq!(templates.len(), 29);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn answers_are_balanced_within_a_cell() {
         for question in subject.ask(&spec, seed).0 {
             let answer = match question.template.as_str() {
                 // Which of the two printed first is right.
-                "NR-OA" => (question.text.find(&format!("Of the {}", question.truth)).is_some()).to_string(),
+                "NR-OA" => (question.text.contains(&format!("Of the {}", question.truth))).to_string(),
                 _ => question.truth.clone(),
             };
             let key = (question.cell.clone(), question.facet("axis").to_owned());
