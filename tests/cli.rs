@@ -64,7 +64,7 @@ fn nifti(shape: [u16; 3], rows: [[f32; 4]; 3], voxels: &[u8]) -> Vec<u8> {
     file
 }
 
-/// LPS storage of 2 mm voxels: x and y run toward left... stored axes grow toward left, posterior, superior.
+/// LPS storage: the stored axes grow toward the patient's left, posterior and superior sides; 2 x 2 x 3 mm.
 const LPS: [[f32; 4]; 3] = [[-2.0, 0.0, 0.0, 10.0], [0.0, -2.0, 0.0, 20.0], [0.0, 0.0, 3.0, -30.0]];
 
 #[test]
