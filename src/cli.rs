@@ -6,9 +6,11 @@ use std::path::PathBuf;
 /// Spatial-grounding evaluation for medical vision-language models.
 #[derive(Debug, Parser)]
 #[command(name = "situs", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked or drifted run folder;\n\
+#[command(
+    after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked or drifted run folder;\n\
 3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison found\n\
-differences; 130 interrupted (the same command resumes).")]
+differences; 130 interrupted (the same command resumes)."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -54,7 +54,8 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         match self {
             Failure::Fault(fault) | Failure::Input(fault) => {
-                let place = if fault.at.is_empty() { String::new() } else { format!("{}: ", dotted(&fault.at)) };
+                let place =
+                    if fault.at.is_empty() { String::new() } else { format!("{}: ", dotted(&fault.at)) };
                 with_help(format!("situs: {place}{}", fault.what), fault)
             }
             Failure::Config(error) => {
@@ -86,7 +87,9 @@ fn source_line(error: &ConfigError) -> String {
     let (Some(span), Some(number)) = (&error.span, error.line()) else { return String::new() };
     let Some(before) = error.text.get(..span.start) else { return String::new() };
     let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let Some(line) = error.text.get(start..).and_then(|rest| rest.lines().next()) else { return String::new() };
+    let Some(line) = error.text.get(start..).and_then(|rest| rest.lines().next()) else {
+        return String::new();
+    };
     let column = error.text.get(start..span.start).map_or(0, |text| text.chars().count());
     let room = line.chars().count().saturating_sub(column).max(1);
     let width = error.text.get(span.clone()).map_or(1, |text| text.chars().count()).clamp(1, room);
@@ -139,6 +142,9 @@ mod tests {
     #[test]
     fn advice_stands_on_a_line_of_its_own() {
         let fault = Fault::config("unknown sampler 'greddy'").help("did you mean 'greedy'?").at("use");
-        assert_eq!(Failure::Fault(fault).text(), "situs: use: unknown sampler 'greddy'\n  help: did you mean 'greedy'?");
+        assert_eq!(
+            Failure::Fault(fault).text(),
+            "situs: use: unknown sampler 'greddy'\n  help: did you mean 'greedy'?"
+        );
     }
 }

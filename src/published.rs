@@ -114,7 +114,9 @@ impl Published {
         if path.extension().is_some_and(|suffix| suffix == "toml") {
             let size = std::fs::metadata(path).map_err(|error| file_fault("read", path, &error))?.len();
             if size > MAX_TABLE_BYTES {
-                return Err(Fault::data(format!("{suite}: {size} bytes; a table has at most {MAX_TABLE_BYTES}")));
+                return Err(Fault::data(format!(
+                    "{suite}: {size} bytes; a table has at most {MAX_TABLE_BYTES}"
+                )));
             }
             let text = std::fs::read_to_string(path).map_err(|error| file_fault("read", path, &error))?;
             return Self::parse(suite, &text);
@@ -127,7 +129,8 @@ impl Published {
 
     fn parse(name: &str, text: &str) -> Result<Self, Fault> {
         let table: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").matches('\n').count() + 1);
+            let line =
+                error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").matches('\n').count() + 1);
             Fault::config(format!("{name}:{line}: {}", error.message()))
         })?;
         table.check().map_err(|fault| fault.within(name))?;
@@ -187,7 +190,10 @@ mod tests {
         let table = Published::find("mis-ground").unwrap();
         let overall = table.cells.iter().find(|cell| cell.id == "overall").unwrap();
         assert_eq!(overall.value, 66.5);
-        assert_eq!(pool_per_scan("mis-ground 1a2b"), BTreeMap::from([("CT".into(), 2757), ("MR".into(), 683)]));
+        assert_eq!(
+            pool_per_scan("mis-ground 1a2b"),
+            BTreeMap::from([("CT".into(), 2757), ("MR".into(), 683)])
+        );
         assert!(pool_per_scan("another").is_empty());
     }
 

@@ -11,7 +11,12 @@ fn situs(arguments: &[&str]) -> Output {
 }
 
 fn situs_in(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_situs")).current_dir(folder).args(arguments).env_remove("SITUS_LOG").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_situs"))
+        .current_dir(folder)
+        .args(arguments)
+        .env_remove("SITUS_LOG")
+        .output()
+        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -59,7 +64,7 @@ fn nifti(shape: [u16; 3], rows: [[f32; 4]; 3], voxels: &[u8]) -> Vec<u8> {
     file
 }
 
-/// LPS storage of 2 mm voxels: x and y run toward left... stored axes grow toward left, posterior, superior.
+/// LPS storage: the stored axes grow toward the patient's left, posterior and superior sides; 2 x 2 x 3 mm.
 const LPS: [[f32; 4]; 3] = [[-2.0, 0.0, 0.0, 10.0], [0.0, -2.0, 0.0, 20.0], [0.0, 0.0, 3.0, -30.0]];
 
 #[test]
@@ -108,7 +113,18 @@ fn unknown_flags_and_commands_are_usage_errors() {
 #[test]
 fn a_flag_may_be_written_with_underscores() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["run", "none.toml", "--max_tokens", "5", "--model_name", "m", "--base_url", "u", "--max_connections", "2"];
+    let arguments = [
+        "run",
+        "none.toml",
+        "--max_tokens",
+        "5",
+        "--model_name",
+        "m",
+        "--base_url",
+        "u",
+        "--max_connections",
+        "2",
+    ];
     // The flags are understood: what is missing is the config.
     refused(&situs_in(folder.path(), &arguments), 4, "none.toml");
 }
@@ -160,7 +176,10 @@ fn structures_measures_a_label_map_with_names() {
     let report =
         json_of(&["structures", file.to_str().unwrap(), "--names", names.to_str().unwrap(), "--json"]);
     let spleen = &report["structures"][0];
-    assert_eq!((&spleen["name"], &spleen["label"], &spleen["voxels"]), (&json!("spleen"), &json!(7), &json!(2)));
+    assert_eq!(
+        (&spleen["name"], &spleen["label"], &spleen["voxels"]),
+        (&json!("spleen"), &json!(7), &json!(2))
+    );
     assert_eq!(spleen["volume_ml"], json!(0.024), "two voxels of 12 mm3");
     // x: 10 - 2 * 0.5; y: 20 - 2 * 1; z: -30 + 3 * 2.
     assert_eq!(spleen["centroid_ras_mm"], json!([9.0, 18.0, -24.0]));
@@ -183,7 +202,8 @@ fn structures_measures_a_folder_of_masks_by_name() {
     std::fs::write(folder.path().join("empty.nii"), mask(&[])).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "not a mask").unwrap();
     let report = json_of(&["structures", folder.path().to_str().unwrap(), "--json"]);
-    let names: Vec<&str> = report["structures"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        report["structures"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b", "empty"]);
     assert_eq!(report["structures"][0]["label"], Value::Null);
     assert_eq!(report["structures"][2]["voxels"], 0);
@@ -222,8 +242,16 @@ fn a_flag_that_would_change_nothing_is_refused() {
     let config = "[dataset]\nuse = \"phantom\"\n[family]\nuse = \"mis-ground\"\n[renderer]\nuse = \"slices\"\n\
                   [[arm]]\nname = \"a\"\nmodel = { use = \"oracle\" }\n";
     std::fs::write(folder.path().join("run.toml"), config).unwrap();
-    refused(&situs_in(folder.path(), &["run", "run.toml", "--model", "random"]), 2, "--model changes nothing");
-    refused(&situs_in(folder.path(), &["run", "run.toml", "--control", "miror"]), 2, "did you mean 'mirror'?");
+    refused(
+        &situs_in(folder.path(), &["run", "run.toml", "--model", "random"]),
+        2,
+        "--model changes nothing",
+    );
+    refused(
+        &situs_in(folder.path(), &["run", "run.toml", "--control", "miror"]),
+        2,
+        "did you mean 'mirror'?",
+    );
     refused(&situs_in(folder.path(), &["run", "run.toml", "--limit", "0"]), 2, "--limit");
 }
 

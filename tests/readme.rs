@@ -34,7 +34,9 @@ fn every_command_of_the_readme_is_run_by_the_checks_or_understood_by_the_program
             Some(rest) => understood(rest),
             // The program is installed where a person wants it; the checks leave the machine alone.
             None if command == "cargo install --path ." => {}
-            None => assert!(checks.lines().any(|line| line.starts_with(&command)), "not in .ci/run: {command}"),
+            None => {
+                assert!(checks.lines().any(|line| line.starts_with(&command)), "not in .ci/run: {command}")
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ pub use crate::fault::{Cause, Fault};
 pub use crate::media::{Media, Picture};
 pub use crate::metric::{Metric, MetricSpec};
 pub use crate::model_backend::{
-    Flow, HostRows, Logits, LogitsPlace, ModelBackend, ModelBackendSpec, ModelCard, PictureForm, Session, SlotId,
+    Flow, HostRows, Logits, LogitsPlace, ModelBackend, ModelBackendSpec, ModelCard, PictureForm, Session,
+    SlotId,
 };
 pub use crate::prompt::{ImageRef, Part, Prompt};
 pub use crate::prompt_renderer::{PromptRenderer, PromptRendererSpec};

@@ -19,12 +19,8 @@ pub(super) fn describe(kind: &str, name: &str, json: bool) -> Result<Exit, Failu
         output::print_json(&Listed::from(component))?;
         return Ok(Exit::Done);
     }
-    let mut text = format!(
-        "{kind} {}, from {}\n{}\n",
-        component.name(),
-        component.origin(),
-        component.summary().trim()
-    );
+    let mut text =
+        format!("{kind} {}, from {}\n{}\n", component.name(), component.origin(), component.summary().trim());
     let fields = component.fields();
     if fields.is_empty() {
         text.push_str("\nIt has no fields.");

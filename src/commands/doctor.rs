@@ -83,7 +83,10 @@ fn text(findings: &Findings) -> String {
     let mut lines = vec![
         format!("situs      {}", findings.version),
         format!("cores      {}", findings.cores),
-        format!("memory     {}", findings.memory_mb.map_or_else(|| "unknown".to_owned(), |mb| format!("{mb} MB"))),
+        format!(
+            "memory     {}",
+            findings.memory_mb.map_or_else(|| "unknown".to_owned(), |mb| format!("{mb} MB"))
+        ),
         format!("gpu        {}", findings.gpu),
     ];
     for (kind, names) in &findings.components {
@@ -91,7 +94,9 @@ fn text(findings: &Findings) -> String {
     }
     match &findings.data {
         Some(params) => lines.push(format!("data       {params}")),
-        None => lines.push("data       none named; the phantom needs no files, --data DIR looks at a folder".to_owned()),
+        None => lines.push(
+            "data       none named; the phantom needs no files, --data DIR looks at a folder".to_owned(),
+        ),
     }
     for check in &findings.checks {
         lines.push(format!("{:4} {}: {}", if check.ok { "ok" } else { "FAIL" }, check.what, check.found));
@@ -102,7 +107,8 @@ fn text(findings: &Findings) -> String {
 /// Memory of the machine in MB, where the system says it in the Linux way.
 fn memory_mb() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kilobytes: u64 = text.lines().find(|line| line.starts_with("MemTotal:"))?.split_whitespace().nth(1)?.parse().ok()?;
+    let kilobytes: u64 =
+        text.lines().find(|line| line.starts_with("MemTotal:"))?.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes / 1024)
 }
 
@@ -165,9 +171,14 @@ fn one_word(model: &dyn ModelBackend, sampler: &dyn Sampler) -> Result<String, F
         return Ok(format!("{} is ready", card.name));
     }
     let wanted = sampler.remote().ok_or_else(|| {
-        Fault::unsupported(format!("{} gives whole answers only, and no server parameter says what the sampler does", card.name))
+        Fault::unsupported(format!(
+            "{} gives whole answers only, and no server parameter says what the sampler does",
+            card.name
+        ))
     })?;
-    if let Some(field) = wanted.fields().into_iter().find(|field| !card.honours.iter().any(|name| name == field)) {
+    if let Some(field) =
+        wanted.fields().into_iter().find(|field| !card.honours.iter().any(|name| name == field))
+    {
         return Err(Fault::unsupported(format!("{} does not honour {field}", card.name)));
     }
     let sampling = Sampling { max_tokens: wanted.max_tokens.map(|most| most.min(64)), ..wanted };

@@ -46,7 +46,9 @@ pub(super) fn list(kind: Option<&str>, json: bool) -> Result<Exit, Failure> {
     }
     let rows = listed
         .iter()
-        .map(|row| vec![row.kind.to_string(), row.name.to_owned(), row.summary.to_owned(), row.origin.to_owned()])
+        .map(|row| {
+            vec![row.kind.to_string(), row.name.to_owned(), row.summary.to_owned(), row.origin.to_owned()]
+        })
         .collect();
     output::print(&output::table(&["kind", "name", "summary", "origin"], rows, &[]))?;
     Ok(Exit::Done)

@@ -57,8 +57,8 @@ pub(super) fn plan(args: &PlanArgs, asked: Option<&RunArgs>, registry: &Registry
 
 /// Parameters of the data set that reads a folder named on the command line, hence relative to the working directory.
 pub(super) fn dataset_in(folder: &Path) -> Result<Params, Fault> {
-    let folder = std::path::absolute(folder)
-        .map_err(|error| Fault::data(format!("{}: {error}", folder.display())))?;
+    let folder =
+        std::path::absolute(folder).map_err(|error| Fault::data(format!("{}: {error}", folder.display())))?;
     detect(&folder)
 }
 
@@ -117,10 +117,14 @@ fn every_flag_counts(asked: &RunArgs, config: &RunConfig) -> Result<(), Fault> {
         flags.into_iter().find(|(_, given)| *given && own).map(|(flag, _)| flag)
     };
     match (idle(model, own_models), idle(sampler, own_samplers)) {
-        (Some(flag), _) => Err(Fault::config(format!("{flag} changes nothing: every arm names its own model"))
-            .help("change one arm with --set, e.g. --set arm[0].model.use=openai")),
-        (_, Some(flag)) => Err(Fault::config(format!("{flag} changes nothing: every arm names its own sampler"))
-            .help("change one arm with --set, e.g. --set arm[0].sampler.use=greedy")),
+        (Some(flag), _) => {
+            Err(Fault::config(format!("{flag} changes nothing: every arm names its own model"))
+                .help("change one arm with --set, e.g. --set arm[0].model.use=openai"))
+        }
+        (_, Some(flag)) => {
+            Err(Fault::config(format!("{flag} changes nothing: every arm names its own sampler"))
+                .help("change one arm with --set, e.g. --set arm[0].sampler.use=greedy"))
+        }
         _ => Ok(()),
     }
 }

@@ -23,7 +23,8 @@ impl Bar {
 impl Progress for Bar {
     fn stage(&self, name: &str, total: u64) {
         let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
-        let form = if total == 0 { "{msg:10} {pos}" } else { "{msg:10} {bar:32} {pos}/{len} {per_sec} {eta}" };
+        let form =
+            if total == 0 { "{msg:10} {pos}" } else { "{msg:10} {bar:32} {pos}/{len} {per_sec} {eta}" };
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style);
         }
@@ -74,7 +75,8 @@ struct Stage {
 
 impl Progress for Lines {
     fn stage(&self, name: &str, total: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Stage { name: name.to_owned(), total, done: 0 };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Stage { name: name.to_owned(), total, done: 0 };
         eprintln!("{}", if total == 0 { name.to_owned() } else { format!("{name}: {total} to do") });
     }
 

@@ -82,7 +82,8 @@ pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) ->
         let metric = metrics
             .get(cell.metric.as_str())
             .ok_or_else(|| Fault::internal(format!("cell '{}' lost its metric", cell.id)))?;
-        let compared: Vec<(&String, &Vec<Record>)> = records.iter().filter(|(arm, _)| stands_for(cell, arm)).collect();
+        let compared: Vec<(&String, &Vec<Record>)> =
+            records.iter().filter(|(arm, _)| stands_for(cell, arm)).collect();
         if compared.is_empty() {
             rows.push(row(&table, cell, None, None));
         }
@@ -146,16 +147,19 @@ struct Ours {
 }
 
 /// Values of the questions that a filter takes, trials averaged, each with its cluster.
-fn values<'a>(filter: &Filter, metric: &dyn Metric, records: &'a [Record]) -> Result<Vec<(f64, &'a str)>, Fault> {
+fn values<'a>(
+    filter: &Filter,
+    metric: &dyn Metric,
+    records: &'a [Record],
+) -> Result<Vec<(f64, &'a str)>, Fault> {
     let mut questions: BTreeMap<&str, (f64, usize, &str)> = BTreeMap::new();
     let taken = records
         .iter()
         .filter(|record| record.answer.state != AnswerState::Failed && filter.takes(&record.question));
     for record in taken {
         if let Some(score) = metric.score(record, &Replies::default())? {
-            let question = questions
-                .entry(&record.question.id)
-                .or_insert((0.0, 0, record.question.cluster.as_str()));
+            let question =
+                questions.entry(&record.question.id).or_insert((0.0, 0, record.question.cluster.as_str()));
             question.0 += score.value;
             question.1 += 1;
         }
@@ -178,15 +182,20 @@ fn mean(taken: &[(f64, &str)]) -> Option<Ours> {
     let binary = values.iter().all(|value| *value == 0.0 || *value == 1.0);
     let successes = values.iter().filter(|value| **value == 1.0).count() as u64;
     // A clustered error of zero says that nothing varied, not that nothing is uncertain.
-    let clustered = estimate.interval_t.filter(|(low, high)| high > low).map(|interval| (interval, "mean, cluster-robust t"));
+    let clustered = estimate
+        .interval_t
+        .filter(|(low, high)| high > low)
+        .map(|interval| (interval, "mean, cluster-robust t"));
     let pooled = || {
         let interval = stats::pooled_beta(successes, values.len() as u64, 1.0, 1.0, stats::LEVEL)?;
         binary.then_some((interval, "mean, pooled Beta(1,1)"))
     };
-    let (interval, estimator) = clustered.or_else(pooled).map_or((None, "mean"), |(found, name)| (Some(found), name));
+    let (interval, estimator) =
+        clustered.or_else(pooled).map_or((None, "mean"), |(found, name)| (Some(found), name));
     Some(Ours {
         value: estimate.mean,
-        interval: interval.map(|(low, high)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] }),
+        interval: interval
+            .map(|(low, high)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] }),
         n: estimate.n,
         clusters: estimate.clusters,
         estimator,
@@ -214,7 +223,12 @@ fn difference(taken: &[(f64, &str)], baseline: &[(f64, &str)]) -> Option<Ours> {
     })
 }
 
-fn row<'a>(table: &'a Published, cell: &'a PublishedCell, arm: Option<&'a str>, ours: Option<Ours>) -> Row<'a> {
+fn row<'a>(
+    table: &'a Published,
+    cell: &'a PublishedCell,
+    arm: Option<&'a str>,
+    ours: Option<Ours>,
+) -> Row<'a> {
     let interval = ours.as_ref().and_then(|ours| ours.interval).map(|ends| ends.map(|end| end * table.scale));
     let verdict = match interval {
         Some([low, high]) if (low..=high).contains(&cell.value) => Verdict::Agrees,
@@ -242,7 +256,10 @@ fn row<'a>(table: &'a Published, cell: &'a PublishedCell, arm: Option<&'a str>, 
 }
 
 fn text(table: &Published, rows: &[Row<'_>]) -> String {
-    let mut text = format!("{}\n{}; figures of {} unless a cell names another system\n\n", table.title, table.source, table.system);
+    let mut text = format!(
+        "{}\n{}; figures of {} unless a cell names another system\n\n",
+        table.title, table.source, table.system
+    );
     let two = |value: f64| format!("{value:.2}");
     let lines = rows
         .iter()
@@ -296,8 +313,14 @@ mod tests {
     fn a_published_value_inside_our_interval_agrees_and_outside_differs() {
         let table = Published::find("mis-ground").unwrap();
         let cell = &table.cells[1];
-        let of = |interval| Some(Ours { value: 0.6, interval: Some(interval), n: 9, clusters: 3, estimator: "mean" });
-        assert_eq!(row(&table, cell, None, of([0.60, 0.70])).verdict, Verdict::Agrees, "66.5 of 100 within 60..70");
+        let of = |interval| {
+            Some(Ours { value: 0.6, interval: Some(interval), n: 9, clusters: 3, estimator: "mean" })
+        };
+        assert_eq!(
+            row(&table, cell, None, of([0.60, 0.70])).verdict,
+            Verdict::Agrees,
+            "66.5 of 100 within 60..70"
+        );
         assert_eq!(row(&table, cell, None, of([0.50, 0.60])).verdict, Verdict::Differs);
     }
 
@@ -311,7 +334,8 @@ mod tests {
 
     #[test]
     fn a_difference_is_that_of_the_means() {
-        let found = difference(&with_clusters([1.0, 1.0, 1.0, 0.0]), &with_clusters([0.0, 1.0, 0.0, 0.0])).unwrap();
+        let found =
+            difference(&with_clusters([1.0, 1.0, 1.0, 0.0]), &with_clusters([0.0, 1.0, 0.0, 0.0])).unwrap();
         assert!((found.value - 0.5).abs() < 1e-12);
         assert_eq!((found.n, found.clusters), (8, 2));
     }

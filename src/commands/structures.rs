@@ -40,7 +40,8 @@ pub(super) fn structures(path: &Path, names: Option<&Path>, json: bool) -> Resul
     let header = ["label", "name", "voxels", "ml", "centroid, RAS+ mm", "at border"];
     let mut text = output::table(&header, rows, &[0, 2, 3]);
     for overlap in &report.overlaps {
-        let _ = write!(text, "\noverlap: {} and {}, {} voxels", overlap.a, overlap.b, thousands(overlap.voxels));
+        let _ =
+            write!(text, "\noverlap: {} and {}, {} voxels", overlap.a, overlap.b, thousands(overlap.voxels));
     }
     for warning in &report.warnings {
         let _ = write!(text, "\nwarning: {}: {}", warning.code, warning.message);

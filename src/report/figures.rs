@@ -35,7 +35,7 @@ pub(crate) fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -54,29 +54,55 @@ pub(super) fn failed(cell: &Cell) -> usize {
     cell.states.get("failed").copied().unwrap_or(0)
 }
 
+/// Reasons that are printed; the rest are counted together, and `plan.json` has all.
+const MOST_REASONS: usize = 6;
+
 /// `a 12, b 3`, most frequent first.
 pub(super) fn tally(counts: &BTreeMap<String, u64>) -> String {
     let mut rows: Vec<(&String, u64)> = counts.iter().map(|(name, count)| (name, *count)).collect();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    rows.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect::<Vec<_>>().join(", ")
+    let others = rows.split_off(rows.len().min(MOST_REASONS));
+    let mut parts: Vec<String> =
+        rows.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();
+    if !others.is_empty() {
+        let count = others.iter().map(|(_, count)| count).sum();
+        parts.push(format!("{} other reasons {}", others.len(), thousands(count)));
+    }
+    parts.join("; ")
 }
 
-/// What made the figures and intervals, one line per distinct estimator.
-pub(super) fn estimators(summary: &RunSummary) -> Vec<String> {
-    let mut by_estimator: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for arm in &summary.arms {
-        for (name, figure) in &arm.overall.figures {
-            let names = by_estimator.entry(figure.estimator.clone()).or_default();
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
+/// What made the figures and intervals: each distinct estimator once.
+pub(super) fn estimators(summary: &RunSummary) -> String {
+    let cells = summary.arms.iter().flat_map(|arm| std::iter::once(&arm.overall).chain(arm.slices.values()));
+    let names: std::collections::BTreeSet<&str> =
+        cells.flat_map(|cell| cell.figures.values()).map(|figure| figure.estimator.as_str()).collect();
+    names.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+/// Long hexadecimal digests cut to eight digits; the manifest holds them whole.
+pub(super) fn with_short_digests(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut run = 0;
+    for letter in text.chars() {
+        run = if letter.is_ascii_hexdigit() { run + 1 } else { 0 };
+        short.push(letter);
+        if run > LONG_DIGEST {
+            short.pop();
+        } else if run == LONG_DIGEST {
+            short.truncate(short.len() - (LONG_DIGEST - 8));
         }
     }
-    by_estimator.into_iter().map(|(estimator, names)| format!("{}: {estimator}", names.join(", "))).collect()
+    short
 }
 
+/// Digits from which a run of hexadecimal digits is taken for a digest.
+const LONG_DIGEST: usize = 32;
+
 /// The funnel from cases to questions as labelled lines; the pool per scan stands beside the published one.
-pub(super) fn funnel(summary: &RunSummary, published_pool: &BTreeMap<String, u64>) -> Vec<(&'static str, String)> {
+pub(super) fn funnel(
+    summary: &RunSummary,
+    published_pool: &BTreeMap<String, u64>,
+) -> Vec<(&'static str, String)> {
     let plan = &summary.plan;
     let mut lines = vec![
         ("cases", format!("{}, {} usable, {} with questions", plan.cases, plan.usable, plan.asked)),
@@ -135,7 +161,7 @@ pub(super) fn slice_cells<'a>(
 
 /// Heading of a slice's table.
 pub(super) fn slice_title(slice: &str) -> String {
-    format!("Only {}", slice.replace('_', "-"))
+    format!("Part of the questions: {}", slice.replace('_', "-"))
 }
 
 /// All facets of the run, in the order of the first arm that has them.
@@ -178,11 +204,23 @@ mod tests {
 
     #[test]
     fn counts_have_separators_and_figures_three_decimals() {
-        for (count, text) in [(0, "0"), (683, "683"), (2757, "2,757"), (33864, "33,864"), (1_000_000, "1,000,000")] {
+        for (count, text) in
+            [(0, "0"), (683, "683"), (2757, "2,757"), (33864, "33,864"), (1_000_000, "1,000,000")]
+        {
             assert_eq!(thousands(count), text);
         }
         assert_eq!(number(0.66549), "0.665");
         assert_eq!(number(123.456), "123.5");
         assert_eq!(range([0.0, 1.0]), "[0.000, 1.000]");
+    }
+
+    #[test]
+    fn digests_are_cut_and_words_are_left_alone() {
+        let digest = "bf05b541a9f712f38403aa48aac19b8252e4a37a14c6e86f54a64ce83c68c660";
+        assert_eq!(
+            with_short_digests(&format!("mis-ground 1+{digest}/classes")),
+            "mis-ground 1+bf05b541/classes"
+        );
+        assert_eq!(with_short_digests("added facade deadbeef"), "added facade deadbeef");
     }
 }

@@ -1,6 +1,7 @@
 //! Sample questions with the exact pictures that were sent and each arm's reply.
 
 use serde::Serialize;
+use situs_core::prompt::{Part, Prompt};
 use situs_core::record::Record;
 use std::collections::BTreeMap;
 
@@ -60,8 +61,13 @@ fn card<'a>(records: &[&'a Record]) -> Option<Card<'a>> {
         id: &question.id,
         template: &question.template,
         cases: question.cases.join(", "),
-        facets: question.facets.iter().map(|(name, level)| format!("{name} {level}")).collect::<Vec<_>>().join(" · "),
-        prompt: shown.prompt.joined_text(),
+        facets: question
+            .facets
+            .iter()
+            .map(|(name, level)| format!("{name} {level}"))
+            .collect::<Vec<_>>()
+            .join(" · "),
+        prompt: prompt_text(&shown.prompt),
         options: question.options.join(" | "),
         truth: &question.truth,
         chance: super::figures::number(question.chance),
@@ -80,6 +86,22 @@ fn card<'a>(records: &[&'a Record]) -> Option<Card<'a>> {
             .collect(),
         replies: records.iter().map(|record| said(record)).collect(),
     })
+}
+
+/// The prompt's text without the headings of single pictures ("Frame 3:"), which would bury the question of a stack.
+fn prompt_text(prompt: &Prompt) -> String {
+    let next = prompt.parts.iter().skip(1).map(Some).chain([None]);
+    let texts: Vec<&str> = prompt
+        .parts
+        .iter()
+        .zip(next)
+        .filter_map(|(part, next)| match (part, next) {
+            (Part::Text { .. }, Some(Part::Image { .. })) => None,
+            (Part::Text { text }, _) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    texts.join("\n\n")
 }
 
 fn margin(question: &situs_core::question::Question) -> String {

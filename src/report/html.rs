@@ -14,19 +14,19 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("page.html");
 
 /// Width of the bar's axis in SVG units.
-const AXIS: f64 = 140.0;
+const AXIS: f64 = 100.0;
 
 /// The page. Pictures of the samples are linked as `media/<digest>.png`, so it belongs into the run folder.
 ///
 /// # Errors
 /// Only when the page's own template is broken.
 pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, Fault> {
-    let broken = |error: minijinja::Error| Fault::internal(format!("the report page cannot be made: {error:#}"));
+    let broken =
+        |error: minijinja::Error| Fault::internal(format!("the report page cannot be made: {error:#}"));
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_syntax(
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?,
-    );
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?);
     environment.add_template("page.html", PAGE).map_err(broken)?;
     let page = environment.get_template("page.html").map_err(broken)?;
     let content = Page {
@@ -36,6 +36,7 @@ pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, F
         facets: facets(summary),
         comparison_columns: compared::COLUMNS,
         comparisons: summary.comparisons.iter().map(compared::row).collect(),
+        family: figures::with_short_digests(&summary.family),
         estimators: figures::estimators(summary),
         cards: gallery::cards(samples),
         arms: summary.arms.iter().map(|arm| arm.name.as_str()).collect(),
@@ -55,7 +56,8 @@ struct Page<'a> {
     facets: Vec<Shown>,
     comparison_columns: [&'static str; 6],
     comparisons: Vec<Vec<String>>,
-    estimators: Vec<String>,
+    family: String,
+    estimators: String,
     cards: Vec<gallery::Card<'a>>,
     arms: Vec<&'a str>,
     templates: BTreeSet<&'a str>,
@@ -100,11 +102,8 @@ struct Bar {
 
 fn tables(summary: &RunSummary) -> Vec<Shown> {
     let label = ["arm".to_owned()];
-    let all: Vec<_> = summary
-        .arms
-        .iter()
-        .map(|arm| (vec![arm.name.clone()], arm.stamps.clone(), &arm.overall))
-        .collect();
+    let all: Vec<_> =
+        summary.arms.iter().map(|arm| (vec![arm.name.clone()], arm.stamps.clone(), &arm.overall)).collect();
     let mut tables = vec![shown("All questions".to_owned(), &label, &all)];
     for slice in figures::slice_names(&summary.arms) {
         let rows: Vec<_> = figures::slice_cells(&summary.arms, &slice)

@@ -158,7 +158,15 @@ fn what_models_say_is_text_never_markup() {
 #[test]
 fn figures_stand_with_interval_count_and_stamp() {
     let page = html(&summary(), &samples()).unwrap();
-    for text in ["0.631 [0.550, 0.700]", "reads answers", "CT 2,610 (11 scans, paper 2,757)", "MR none here (paper 683)", "margin 1,234, overlap 32", "HTTP 500 after 5 tries", "+0.229 [0.130, 0.330]"] {
+    for text in [
+        "0.631 [0.550, 0.700]",
+        "reads answers",
+        "CT 2,610 (11 scans, paper 2,757)",
+        "MR none here (paper 683)",
+        "margin 1,234; overlap 32",
+        "HTTP 500 after 5 tries",
+        "+0.229 [0.130, 0.330]",
+    ] {
         assert!(page.contains(text), "{text}");
     }
 }

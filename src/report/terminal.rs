@@ -15,8 +15,13 @@ use std::fmt::Write as _;
 /// # Errors
 /// A facet that the run does not have.
 pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<String, Fault> {
-    let mut text =
-        format!("{}: {} on {}, seed {}\n\n", summary.suite, summary.family, summary.dataset, summary.seed);
+    let mut text = format!(
+        "{}: {} on {}, seed {}\n\n",
+        summary.suite,
+        figures::with_short_digests(&summary.family),
+        summary.dataset,
+        summary.seed
+    );
     for (label, line) in figures::funnel(summary, &published::pool_per_scan(&summary.family)) {
         let _ = writeln!(text, "{label:14}{line}");
     }
@@ -48,9 +53,7 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
     for (name, arm, value) in &summary.composites {
         let _ = writeln!(text, "\n{name}, {arm}: {}", maybe(*value));
     }
-    for line in figures::estimators(summary) {
-        let _ = write!(text, "\n95 % intervals of {line}");
-    }
+    let _ = write!(text, "\n95 % intervals: {}", figures::estimators(summary));
     Ok(text.trim_end().to_owned())
 }
 
@@ -69,7 +72,9 @@ fn cell_table(first: &[&str], rows: &[(Vec<String>, &Cell)]) -> String {
         .map(|(labels, cell)| {
             let mut line = labels.clone();
             line.push(cell.n.to_string());
-            line.extend(names.iter().map(|name| cell.figures.get(name).map_or_else(|| NONE.to_owned(), estimate)));
+            line.extend(
+                names.iter().map(|name| cell.figures.get(name).map_or_else(|| NONE.to_owned(), estimate)),
+            );
             line.extend([
                 maybe(cell.parse_rate),
                 maybe(cell.chance),
@@ -79,9 +84,8 @@ fn cell_table(first: &[&str], rows: &[(Vec<String>, &Cell)]) -> String {
             line
         })
         .collect();
-    let right: Vec<usize> = std::iter::once(first.len())
-        .chain(first.len() + 1 + names.len()..header.len())
-        .collect();
+    let right: Vec<usize> =
+        std::iter::once(first.len()).chain(first.len() + 1 + names.len()..header.len()).collect();
     table(&header, lines, &right)
 }
 
@@ -93,7 +97,8 @@ fn chosen_facets(summary: &RunSummary, tables: &TableArgs) -> Result<Vec<String>
     for facet in &tables.facet {
         if !known.contains(facet) {
             let names: Vec<&str> = known.iter().map(String::as_str).collect();
-            let hint = suggest(facet, &names).map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
+            let hint =
+                suggest(facet, &names).map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
             return Err(Fault::config(format!("this run has no facet '{facet}'"))
                 .help(format!("{hint}known: {}", known.join(", "))));
         }
@@ -109,7 +114,9 @@ mod tests {
     #[test]
     fn the_table_names_arm_count_interval_and_the_published_pool() {
         let text = terminal(&summary(), &TableArgs::default()).unwrap();
-        for part in ["oracle [reads answers]", "0.631 [0.550, 0.700]", "paper 2,757", "mean, cluster-robust t"] {
+        for part in
+            ["oracle [reads answers]", "0.631 [0.550, 0.700]", "paper 2,757", "mean, cluster-robust t"]
+        {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(!text.contains("By plane"), "facets are printed when asked for");
