@@ -87,3 +87,10 @@ pub struct LabelVolume {
     /// Remarks of the reader.
     pub warnings: Vec<Warning>,
 }
+
+impl LabelVolume {
+    /// A label map made in memory.
+    pub fn new(grid: Grid, labels: Labels) -> Self {
+        Self { grid, labels, names: Default::default(), warnings: Vec::new() }
+    }
+}

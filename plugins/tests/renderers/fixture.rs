@@ -45,7 +45,7 @@ impl Bench {
     pub(crate) fn new(volume: Volume, labels: Vec<u8>) -> Self {
         let names: BTreeMap<u32, String> = (1..=255).map(|label| (label, format!("s{label}"))).collect();
         let map = LabelVolume::new(volume.grid, Labels::U8(labels));
-        let segmentation = Segmentation::from_labels(&map, Some(&names)).unwrap();
+        let segmentation = Segmentation::from_labels(&map.view(), Some(&names)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         Self {
             volume: Arc::new(volume),

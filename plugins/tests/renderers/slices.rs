@@ -215,7 +215,7 @@ fn scenes_that_make_no_sense_are_faults_not_panics() {
     let mut other = self::bench();
     let grid = Grid { shape: [32, 32, 15], affine: other.volume.grid.affine };
     let labels = LabelVolume::new(grid, Labels::U8(vec![1; grid.len()]));
-    other.segmentation = Arc::new(Segmentation::from_labels(&labels, None).unwrap());
+    other.segmentation = Arc::new(Segmentation::from_labels(&labels.view(), None).unwrap());
     let unlike = other.prompt(axial(8, vec![mark("label_1", MarkShape::Box, Colour::Red)])).unwrap_err();
     assert_eq!(unlike.cause, Cause::Data);
     other.case.volumes.clear();
