@@ -106,8 +106,15 @@ fn walk(phantom: &Phantom, seed: u64, every: [usize; 2]) -> Tally {
     let renderer = Slices::default().build(&cx).unwrap();
     let reader = PixelReader::default().build(&cx).unwrap();
     let read = |question: &Question, prompt: Prompt| {
-        let request =
-            Request { id: String::new(), prompt, options: Vec::new(), trial: 0, draw: 0, truth: None };
+        let request = Request {
+            id: String::new(),
+            question: String::new(),
+            prompt,
+            options: Vec::new(),
+            trial: 0,
+            draw: 0,
+            truth: None,
+        };
         let reply = reader.reply(&request, &Sampling::default(), &desk).unwrap();
         family.read(question, &reply).unwrap()
     };
