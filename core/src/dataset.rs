@@ -26,6 +26,9 @@ pub trait Dataset: Send + Sync {
 
     /// A volume of a source without files, in canonical RAS+. Label maps come as whole numbers.
     ///
+    /// Called once while other threads wait for the result: work handed to rayon's global pool from here could wait for
+    /// itself, so do it on this thread.
+    ///
     /// # Errors
     /// Unsupported by default.
     fn volume(&self, key: &str) -> Result<Volume, Fault> {

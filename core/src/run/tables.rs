@@ -281,9 +281,13 @@ fn mean(of: &[(&Record, &Score)]) -> Summary {
         .and_then(|estimate| estimate.interval_t)
         .filter(|(low, high)| high > low)
         .map(|interval| (inside(interval), "mean, cluster-robust t"));
-    let pooled = beta.map(|interval| (inside(interval), "mean, pooled Beta(1,1)"));
-    let (interval, estimator) =
-        clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
+    // With none or all right the equal-tailed interval leaves the mean out; there it reaches to the end.
+    let pooled = beta.map(|(low, high)| {
+        let low = if successes == 0 { 0.0 } else { low };
+        let high = if successes == of.len() as u64 { 1.0 } else { high };
+        ([low, high], "mean, pooled Beta(1,1)")
+    });
+    let (interval, estimator) = clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
     Summary {
         value: estimate.map(|estimate| estimate.mean),
         n: of.len(),
@@ -321,7 +325,8 @@ fn compare(
         a: name_a.to_owned(),
         b: name_b.to_owned(),
         difference: difference.difference,
-        interval: difference.interval.map(|(low, high)| [low, high]),
+        // Where no question differs there is no spread to take an interval from.
+        interval: difference.interval.filter(|(low, high)| high > low).map(|(low, high)| [low, high]),
         n: both.len(),
         clusters: difference.clusters,
         p_holm: None,
