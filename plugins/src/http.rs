@@ -4,7 +4,8 @@ use serde_json::Value;
 use situs_core::fault::{Cause, Fault};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Largest reply that is read, in bytes; replies are text.
@@ -14,9 +15,15 @@ const MAX_QUOTED: usize = 600;
 /// Longest pause that a server may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// Servers of Python's standard library. Most serve one connection until it is closed: one that is kept open for later
+/// would lock everybody else out, ourselves included.
+const ONE_CONNECTION_SERVERS: [&str; 2] = ["BaseHTTP/", "WSGIServer/"];
+
 /// One agent for all threads of a backend, so that connections are used again.
 pub(crate) struct Client {
-    agent: ureq::Agent,
+    agent: RwLock<ureq::Agent>,
+    timeout: Duration,
+    keeps: AtomicBool,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -99,31 +106,41 @@ impl Read for Pieces<'_> {
 impl Client {
     /// `headers` are sent with every request; `connections` is how many are kept open.
     pub(crate) fn new(timeout: Duration, connections: usize, headers: Vec<(&'static str, String)>) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(timeout))
-            .timeout_connect(Some(timeout.min(Duration::from_secs(20))))
-            .max_idle_connections(connections)
-            .max_idle_connections_per_host(connections)
-            .user_agent(concat!("situs/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), headers }
+        let agent = RwLock::new(agent(timeout, connections));
+        Self { agent, timeout, keeps: AtomicBool::new(true), headers }
+    }
+
+    fn agent(&self) -> ureq::Agent {
+        self.agent.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Closes every connection after its reply once the server turns out to serve only one at a time.
+    fn heed(&self, response: &ureq::http::Response<ureq::Body>) {
+        let server =
+            response.headers().get("server").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if ONE_CONNECTION_SERVERS.iter().any(|name| server.starts_with(name))
+            && self.keeps.swap(false, Ordering::Relaxed)
+        {
+            *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent(self.timeout, 0);
+        }
     }
 
     /// GET.
     pub(crate) fn get(&self, url: &str) -> Result<Response, Fault> {
-        let mut request = self.agent.get(url);
+        let mut request = self.agent().get(url);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        request.call().and_then(receive).map_err(|error| transport_fault(url, &error))
+        request
+            .call()
+            .inspect(|response| self.heed(response))
+            .and_then(receive)
+            .map_err(|error| transport_fault(url, &error))
     }
 
     /// POST of a JSON body.
     pub(crate) fn post(&self, url: &str, body: &Body) -> Result<Response, Fault> {
-        let mut request = self.agent.post(url).header("content-type", "application/json");
+        let mut request = self.agent().post(url).header("content-type", "application/json");
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
@@ -132,8 +149,24 @@ impl Client {
         } else {
             request.header("content-length", body.len()).send(ureq::SendBody::from_reader(&mut body.reader()))
         };
-        sent.and_then(receive).map_err(|error| transport_fault(url, &error))
+        sent.inspect(|response| self.heed(response))
+            .and_then(receive)
+            .map_err(|error| transport_fault(url, &error))
     }
+}
+
+fn agent(timeout: Duration, connections: usize) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(timeout))
+        .timeout_connect(Some(timeout.min(Duration::from_secs(20))))
+        .max_idle_connections(connections)
+        .max_idle_connections_per_host(connections)
+        .user_agent(concat!("situs/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
 }
 
 fn receive(mut response: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Requests at once in the beginning.
+/// Requests at once after the first reply; until then there is one, which finds out whether anybody is there.
 const START: f64 = 8.0;
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -27,6 +27,7 @@ pub struct Gate {
 struct State {
     limit: f64,
     active: usize,
+    proven: bool,
 }
 
 /// How stubborn to be.
@@ -43,7 +44,7 @@ impl Gate {
     pub fn new(most: usize) -> Self {
         let most = most.max(1);
         Self {
-            state: Mutex::new(State { limit: START.min(most as f64), active: 0 }),
+            state: Mutex::new(State { limit: 1.0, active: 0, proven: false }),
             freed: Condvar::new(),
             most,
             replied: AtomicBool::new(false),
@@ -62,11 +63,12 @@ impl Gate {
     fn leave(&self, kept_up: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.active -= 1;
-        state.limit = if kept_up {
-            (state.limit + 1.0 / state.limit).min(self.most as f64)
-        } else {
-            (state.limit / 2.0).max(1.0)
+        state.limit = match (kept_up, state.proven) {
+            (true, false) => START.min(self.most as f64),
+            (true, true) => (state.limit + 1.0 / state.limit).min(self.most as f64),
+            (false, _) => (state.limit / 2.0).max(1.0),
         };
+        state.proven |= kept_up;
         self.freed.notify_all();
     }
 
@@ -170,6 +172,10 @@ mod tests {
     fn the_limit_falls_with_overload_and_grows_again() {
         let gate = Gate::new(32);
         let limit = |gate: &Gate| gate.state.lock().unwrap().limit;
+        assert!((limit(&gate) - 1.0).abs() < 1e-9, "one request finds out whether anybody is there");
+        gate.enter();
+        gate.leave(true);
+        assert!((limit(&gate) - 8.0).abs() < 1e-9);
         gate.enter();
         gate.leave(false);
         assert!((limit(&gate) - 4.0).abs() < 1e-9);

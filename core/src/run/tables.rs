@@ -287,7 +287,8 @@ fn mean(of: &[(&Record, &Score)]) -> Summary {
         let high = if successes == of.len() as u64 { 1.0 } else { high };
         ([low, high], "mean, pooled Beta(1,1)")
     });
-    let (interval, estimator) = clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
+    let (interval, estimator) =
+        clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
     Summary {
         value: estimate.map(|estimate| estimate.mean),
         n: of.len(),
