@@ -118,6 +118,9 @@ pub(super) fn funnel(
     if !plan.dropped.is_empty() {
         lines.push(("not drawable", tally(&plan.dropped)));
     }
+    if !plan.warnings.is_empty() {
+        lines.push(("warnings", tally(&plan.warnings)));
+    }
     for (case, fault) in &plan.damaged {
         lines.push(("damaged", format!("{case}: {fault}")));
     }

@@ -28,6 +28,7 @@ fn cell(value: f64, interval: [f64; 2], n: usize, failed: usize) -> Cell {
         clusters: 12,
         states,
         parse_rate: Some(0.985),
+        above_chance: Some(0.1),
         chance: Some(0.41),
         figures: BTreeMap::from([
             ("accuracy".to_owned(), figure(value, interval, n)),
@@ -67,6 +68,7 @@ pub(in crate::report) fn summary() -> RunSummary {
             pool_by_modality: BTreeMap::from([("ct".into(), 28_712)]),
             asked_by_modality: BTreeMap::from([("ct".into(), 11)]),
             selected: 200,
+            warnings: BTreeMap::new(),
             dropped: BTreeMap::from([("letter plate has no room".into(), 14)]),
             left_out: BTreeMap::from([("margin".into(), 1_234), ("overlap".into(), 32)]),
             damaged: BTreeMap::from([("s0007".into(), "ct.nii.gz: the gzip stream is truncated".into())]),

@@ -61,12 +61,16 @@ fn stamped(name: &str, stamps: &[String]) -> String {
     if stamps.is_empty() { name.to_owned() } else { format!("{name} [{}]", stamps.join(", ")) }
 }
 
+fn signed(value: Option<f64>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| format!("{value:+.3}"))
+}
+
 fn cell_table(first: &[&str], rows: &[(Vec<String>, &Cell)]) -> String {
     let names = figures::figure_names(rows.iter().map(|(_, cell)| *cell));
     let mut header: Vec<&str> = first.to_vec();
     header.push("n");
     header.extend(names.iter().map(String::as_str));
-    header.extend(["parsed", "chance", "clusters", "failed"]);
+    header.extend(["above chance", "parsed", "chance", "clusters", "failed"]);
     let lines = rows
         .iter()
         .map(|(labels, cell)| {
@@ -76,6 +80,7 @@ fn cell_table(first: &[&str], rows: &[(Vec<String>, &Cell)]) -> String {
                 names.iter().map(|name| cell.figures.get(name).map_or_else(|| NONE.to_owned(), estimate)),
             );
             line.extend([
+                signed(cell.above_chance),
                 maybe(cell.parse_rate),
                 maybe(cell.chance),
                 cell.clusters.to_string(),

@@ -2,14 +2,16 @@
 
 use super::execute::{Counts, Desk, execute};
 use super::exit::{Exit, RunError};
-use super::folder::{RunFolder, read_json, write_json};
+use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
 use super::manifest::Manifest;
 use super::media::RunMedia;
 use super::media_store::MediaStore;
 use super::parts::Parts;
-use super::plan::{Cases, PlanFile, QuestionReader, earlier_plan, list_cases, measure, write_plan};
+use super::plan::{
+    Cases, PlanFile, QuestionReader, check_data, earlier_plan, file_times, list_cases, measure, write_plan,
+};
 use super::progress::Progress;
 use super::score::{ArmScores, score_arm};
 use super::scores_file::write_scores;
@@ -19,9 +21,12 @@ use crate::case::Case;
 use crate::config::RunConfig;
 use crate::digest::Draw;
 use crate::fault::Fault;
+use crate::prompt::Part;
+use crate::question::Question;
 use crate::record::Record;
 use crate::registry::Registry;
 use crate::volume::VolumeStore;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +34,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+/// Questions drawn together by `build`.
+const DRAWN_TOGETHER: usize = 32;
 /// Questions whose records are handed to reports, each with all arms.
 const SAMPLED_QUESTIONS: usize = 48;
 
@@ -97,20 +104,63 @@ pub fn build(
     job.with_desk(|desk, store| {
         let (plan, cases) = job.plan(desk, store, &mut clock)?;
         progress.stage("draw", plan.counts.selected);
-        for question in QuestionReader::open(&options.folder)? {
-            let question = question?;
-            let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.get(name)).collect();
-            for renderer in &desk.parts.renderers {
-                match renderer.renderer.render(&shown, &question, desk.media) {
-                    Err(fault) if fault.cause == crate::fault::Cause::Internal => return Err(fault.into()),
-                    Err(fault) => progress.line(&format!("{}: {fault}", question.id)),
-                    Ok(_) => {}
-                }
-            }
-            progress.advance(1);
-        }
+        write_prompts(desk, &options.folder, &cases)?;
         Ok(plan)
     })
+}
+
+/// One line of `prompts.jsonl`: what one renderer makes of one question.
+#[derive(Serialize)]
+struct Drawn<'a> {
+    question: &'a str,
+    renderer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<&'a [Part]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a Fault>,
+}
+
+/// Draws every question with every renderer and writes `prompts.jsonl`: which text and pictures belong to which
+/// question, for programs that ask models by themselves.
+fn write_prompts(desk: &Desk<'_>, folder: &Path, cases: &BTreeMap<String, Case>) -> Result<(), RunError> {
+    let mut questions = QuestionReader::open(folder)?;
+    write_whole(&folder.join("prompts.jsonl"), |out| {
+        loop {
+            let chunk: Vec<Question> = questions
+                .by_ref()
+                .take(DRAWN_TOGETHER)
+                .collect::<Result<_, Fault>>()
+                .map_err(std::io::Error::other)?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let lines: Vec<Vec<u8>> =
+                chunk.par_iter().map(|question| drawn_lines(desk, question, cases)).collect();
+            for line in lines {
+                out.write_all(&line)?;
+            }
+            desk.progress.advance(chunk.len() as u64);
+        }
+    })?;
+    Ok(())
+}
+
+fn drawn_lines(desk: &Desk<'_>, question: &Question, cases: &BTreeMap<String, Case>) -> Vec<u8> {
+    let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.get(name)).collect();
+    let mut lines = Vec::new();
+    for renderer in &desk.parts.renderers {
+        let prompt = renderer.renderer.render(&shown, question, desk.media);
+        let line = Drawn {
+            question: &question.id,
+            renderer: &renderer.identity.name,
+            parts: prompt.as_ref().ok().map(|prompt| prompt.parts.as_slice()),
+            fault: prompt.as_ref().err(),
+        };
+        if serde_json::to_writer(&mut lines, &line).is_ok() {
+            lines.push(b'\n');
+        }
+    }
+    lines
 }
 
 /// Runs everything that is missing and scores everything that is there.
@@ -269,11 +319,15 @@ impl<'a> Job<'a> {
         clock: &mut Clock,
     ) -> Result<(PlanFile, BTreeMap<String, Case>), RunError> {
         let (folder, limit) = (self.locked.path(), self.options.limit);
-        if let Some(plan) = earlier_plan(folder, &self.manifest.identity, limit) {
-            let (cases, _) = list_cases(self.parts.dataset.as_ref())?;
+        let (cases, _) = list_cases(self.parts.dataset.as_ref())?;
+        let earlier = read_json::<PlanFile>(&folder.join("plan.json"));
+        let damaged = earlier.map(|plan| plan.counts.damaged).unwrap_or_default();
+        let usable = cases.iter().filter(|case| !damaged.contains_key(&case.name));
+        if let Some(plan) = earlier_plan(folder, &self.manifest.identity, limit, &file_times(usable)) {
             return Ok((plan, cases.iter().map(|case| (case.name.clone(), store.seen(case))).collect()));
         }
         let cases: Cases = clock.time("measure", || measure(desk, store))?;
+        check_data(folder, &self.manifest.identity, &cases)?;
         let plan = clock.time("plan", || {
             write_plan(desk, &cases, &self.manifest.run, limit, &self.manifest.identity, folder)
         })?;

@@ -8,7 +8,7 @@ use super::execute::Desk;
 use super::folder::{read_json, write_json, write_whole};
 use super::select::{Candidate, Quota, select};
 use super::summary::PlanCounts;
-use crate::case::Case;
+use crate::case::{Case, StructureSource, VolumeRef, VolumeSource};
 use crate::config::RunTable;
 use crate::digest::{Digest, sha256_of};
 use crate::fault::{Cause, Fault, file_fault};
@@ -38,6 +38,10 @@ pub struct PlanFile {
     pub identity: String,
     /// `--limit` it was made with.
     pub limit: Option<u64>,
+    /// Digest of the measured data: voxels, affines and structures of all usable cases.
+    pub catalogue: String,
+    /// Digest of the sizes and times of all files the cases name: when it changes, the data are measured anew.
+    pub files: String,
     /// Digest of `questions.jsonl`.
     pub questions_sha256: String,
     /// The funnel.
@@ -54,6 +58,8 @@ pub struct Cases {
     pub catalogue: Catalogue,
     /// Damaged cases: name and fault.
     pub damaged: BTreeMap<String, String>,
+    /// Remarks of the readers, counted by code.
+    pub warnings: Reasons,
     /// Cases of the data set.
     pub total: usize,
 }
@@ -105,7 +111,7 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let entries: Vec<Result<CatalogueEntry, Fault>> = cases
         .par_iter()
         .map(|case| {
-            let entry = catalogue_entry(case, store);
+            let entry = catalogue_entry(case, store).and_then(oriented);
             desk.progress.advance(1);
             entry
         })
@@ -113,10 +119,19 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let mut usable = Vec::new();
     let mut catalogue = Catalogue::default();
     let mut by_name = BTreeMap::new();
+    let mut warnings = Reasons::new();
     let total = dataset.len();
     for (case, entry) in cases.into_iter().zip(entries) {
         match entry {
             Ok(entry) => {
+                let codes: BTreeSet<&str> =
+                    entry.measured.warnings.iter().map(|warning| warning.code.as_str()).collect();
+                for code in codes {
+                    *warnings.entry(code.to_owned()).or_default() += 1;
+                }
+                for warning in &entry.measured.warnings {
+                    desk.progress.line(&format!("{}: {}: {}", case.name, warning.code, warning.message));
+                }
                 catalogue.cases.push(entry);
                 by_name.insert(case.name.clone(), case.clone());
                 usable.push(case);
@@ -136,7 +151,35 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
         digest.text(&entry.case).text(&entry.volume_id);
     }
     catalogue.digest = digest.hex();
-    Ok(Cases { by_name, usable, catalogue, damaged, total })
+    Ok(Cases { by_name, usable, catalogue, damaged, warnings, total })
+}
+
+/// Refuses a case whose files do not say which way the patient lies: every left and right would be a guess.
+fn oriented(entry: CatalogueEntry) -> Result<CatalogueEntry, Fault> {
+    match entry.measured.warnings.iter().find(|warning| warning.code == "orientation_unknown") {
+        Some(warning) => Err(Fault::data(format!("orientation is not known: {}", warning.message))
+            .help("write an sform or qform into the file")),
+        None => Ok(entry),
+    }
+}
+
+/// Sizes and times of all files that cases name. A file that cannot be looked at counts as one of its own kind.
+pub fn file_times<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
+    let mut digest = Digest::new("situs-file-times-1");
+    let mut add = |volume: &VolumeRef| {
+        let VolumeSource::File { path } = &volume.source else { return };
+        let state = std::fs::metadata(path).and_then(|data| Ok((data.len(), data.modified()?)));
+        digest.text(&path.display().to_string()).text(&format!("{:?}", state.ok()));
+    };
+    for case in cases {
+        case.volumes.iter().for_each(&mut add);
+        match &case.structures {
+            StructureSource::LabelMap { volume, .. } => add(volume),
+            StructureSource::Masks { masks } => masks.iter().for_each(|mask| add(&mask.volume)),
+            StructureSource::Boxes { .. } | StructureSource::None => {}
+        }
+    }
+    digest.hex()
 }
 
 /// Asks the family about one case until it needs nothing more.
@@ -221,6 +264,7 @@ pub fn write_plan(
         cases: cases.total,
         usable: cases.usable.len(),
         damaged: cases.damaged.clone(),
+        warnings: cases.warnings.clone(),
         ..PlanCounts::default()
     };
     let candidates = first_pass(desk, cases, table, &mut counts)?;
@@ -261,6 +305,8 @@ pub fn write_plan(
         format: "situs-plan-1".to_owned(),
         identity: identity.to_owned(),
         limit,
+        catalogue: cases.catalogue.digest.clone(),
+        files: file_times(cases.usable.iter()),
         questions_sha256: file_sha256(&path)?,
         counts,
     };
@@ -280,7 +326,7 @@ fn first_pass(
     counts: &mut PlanCounts,
 ) -> Result<Pool, Fault> {
     desk.progress.stage("ask", cases.usable.len() as u64);
-    let (mut cells, mut structures, mut levels) = (Names::default(), Names::default(), Names::default());
+    let (mut structures, mut levels) = (Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
     for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
         let asked: Vec<Result<(Vec<Question>, Reasons), Fault>> = block
@@ -320,7 +366,7 @@ fn first_pass(
                     |index: usize| question.structures.get(index).map(String::as_str).unwrap_or_default();
                 list.push(Candidate {
                     case,
-                    cell: cells.id(&question.cell),
+                    cell: Digest::new("situs-cell-1").text(&question.cell).number(),
                     bundle: u64::from(bundles.id(&question.bundle)),
                     structures: [structures.id(structure(0)), structures.id(structure(1))],
                     level: levels.id(question.facet(&table.quota_facet)),
@@ -358,11 +404,27 @@ fn selected_lines(
 }
 
 /// The plan of an earlier run, if it was made from the same things and its questions are intact.
-pub fn earlier_plan(folder: &Path, identity: &str, limit: Option<u64>) -> Option<PlanFile> {
+pub fn earlier_plan(folder: &Path, identity: &str, limit: Option<u64>, files: &str) -> Option<PlanFile> {
     let plan: PlanFile = read_json(&folder.join("plan.json")).ok()?;
-    let same = plan.identity == identity && plan.limit == limit;
+    let same = plan.identity == identity && plan.limit == limit && plan.files == files;
     let whole = || file_sha256(&folder.join("questions.jsonl")).is_ok_and(|sha| sha == plan.questions_sha256);
     (same && whole()).then_some(plan)
+}
+
+/// Refuses to go on in a folder whose questions were made from other data.
+///
+/// # Errors
+/// A data fault when voxels, affines or structures are not what they were when the run began.
+pub fn check_data(folder: &Path, identity: &str, cases: &Cases) -> Result<(), Fault> {
+    match read_json::<PlanFile>(&folder.join("plan.json")) {
+        Ok(plan) if plan.identity == identity && plan.catalogue != cases.catalogue.digest => {
+            Err(Fault::data(
+                "the data are not those this run began with: voxels, affines or structures have changed",
+            )
+            .help("restore them, or choose another folder with --output"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// SHA-256 of a file.

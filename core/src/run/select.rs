@@ -3,7 +3,11 @@
 //! Every bundle (questions that belong together, such as a closed question and its inversion) gets a key
 //! `-ln(u) / w`: `u` is a hash of its identity and the seed, `w = 1 / (n_A + n_B)` with the pool counts of its two
 //! structures, so that rare structures are not drowned by common ones. Within a cell bundles are ranked by key; cells
-//! are filled evenly, rank by rank. A larger total keeps what a smaller one chose, up to bundles that did not fit.
+//! are filled evenly, rank by rank, in a seeded order of their own, so that a total below the number of cells favours
+//! no kind of cell. A larger total keeps what a smaller one chose, up to bundles that did not fit.
+//!
+//! Quotas per level keep their proportions: where the pool of one level is too small for its quota, all are scaled
+//! down together, and a limit is shared out in the proportions of what was selected.
 
 use crate::digest::Draw;
 use std::collections::{BTreeMap, HashMap};
@@ -15,8 +19,8 @@ pub struct Candidate {
     pub id: String,
     /// Index of its case.
     pub case: usize,
-    /// Cell of the factor grid.
-    pub cell: u32,
+    /// Cell of the factor grid, as a hash of its name.
+    pub cell: u64,
     /// Bundle, unique within the case.
     pub bundle: u64,
     /// Structures asked about: the first two weigh.
@@ -36,10 +40,40 @@ pub struct Quota {
     pub limit: Option<u64>,
 }
 
+/// Quotas scaled down together until every level's pool can fill its own; levels without a pool do not count.
+fn fitting(quotas: &BTreeMap<u32, u64>, pool: &BTreeMap<u32, u64>) -> BTreeMap<u32, u64> {
+    let factor = quotas
+        .iter()
+        .filter_map(|(level, quota)| Some((*pool.get(level)? as f64 / (*quota).max(1) as f64).min(1.0)))
+        .fold(1.0, f64::min);
+    quotas.iter().map(|(level, quota)| (*level, (*quota as f64 * factor).floor() as u64)).collect()
+}
+
+/// `limit` shared out in the proportions of `sizes`, by largest remainder.
+fn shares(sizes: &BTreeMap<u32, u64>, limit: u64) -> BTreeMap<u32, u64> {
+    let all: u64 = sizes.values().sum();
+    if limit >= all {
+        return sizes.clone();
+    }
+    let part = |size: u64| u128::from(limit) * u128::from(size);
+    let whole = u128::from(all.max(1));
+    let mut shares: BTreeMap<u32, u64> =
+        sizes.iter().map(|(level, size)| (*level, (part(*size) / whole) as u64)).collect();
+    let mut order: Vec<u32> = sizes.keys().copied().collect();
+    order.sort_by_key(|level| (std::cmp::Reverse(part(sizes[level]) % whole), *level));
+    let left = limit.saturating_sub(shares.values().sum()) as usize;
+    for level in order.into_iter().take(left) {
+        *shares.entry(level).or_default() += 1;
+    }
+    shares
+}
+
 struct Bundle {
     members: Vec<usize>,
     level: u32,
-    cells: Vec<u32>,
+    cells: Vec<u64>,
+    /// Turn of these cells among all, within a rank.
+    turn: u64,
     key: f64,
     tie: String,
 }
@@ -48,20 +82,31 @@ struct Bundle {
 pub fn select(candidates: &[Candidate], quota: &Quota, seed: u64) -> Vec<usize> {
     let bundles = rank(candidates, seed);
     let mut chosen: Vec<usize> = (0..bundles.len()).collect();
-    if !quota.per_level.is_empty() {
-        let mut kept = Vec::new();
-        let mut levels: Vec<u32> = bundles.iter().map(|bundle| bundle.level).collect();
-        levels.sort_unstable();
-        levels.dedup();
-        for level in levels {
-            let of_level: Vec<usize> =
-                chosen.iter().copied().filter(|b| bundles[*b].level == level).collect();
-            kept.extend(take(&bundles, &of_level, quota.per_level.get(&level).copied()));
+    let by_level = |chosen: &[usize], totals: &BTreeMap<u32, u64>| -> Vec<usize> {
+        let mut levels: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for bundle in chosen {
+            levels.entry(bundles[*bundle].level).or_default().push(*bundle);
         }
-        chosen = kept;
+        levels.iter().flat_map(|(level, of)| take(&bundles, of, totals.get(level).copied())).collect()
+    };
+    let sizes = |chosen: &[usize]| -> BTreeMap<u32, u64> {
+        let mut sizes = BTreeMap::new();
+        for bundle in chosen {
+            *sizes.entry(bundles[*bundle].level).or_default() += bundles[*bundle].members.len() as u64;
+        }
+        sizes
+    };
+    if !quota.per_level.is_empty() {
+        chosen = by_level(&chosen, &fitting(&quota.per_level, &sizes(&chosen)));
     }
     chosen = take(&bundles, &chosen, quota.total);
-    chosen = take(&bundles, &chosen, quota.limit);
+    if let Some(limit) = quota.limit {
+        chosen = if quota.per_level.is_empty() {
+            take(&bundles, &chosen, Some(limit))
+        } else {
+            by_level(&chosen, &shares(&sizes(&chosen), limit))
+        };
+    }
     let mut selected: Vec<usize> =
         chosen.iter().flat_map(|bundle| bundles[*bundle].members.iter().copied()).collect();
     selected.sort_unstable();
@@ -92,11 +137,12 @@ fn rank(candidates: &[Candidate], seed: u64) -> Vec<Bundle> {
                 .to_owned();
             let first = &candidates[members[0]];
             let weight: u64 = first.structures.iter().map(|structure| counts[structure]).sum();
-            let mut cells: Vec<u32> = members.iter().map(|index| candidates[*index].cell).collect();
+            let mut cells: Vec<u64> = members.iter().map(|index| candidates[*index].cell).collect();
             cells.sort_unstable();
             cells.dedup();
             let key = -root.of(&tie).unit().ln() * weight as f64;
-            Bundle { level: first.level, cells, key, tie, members }
+            let turn = root.of(format!("{cells:?}")).bits();
+            Bundle { level: first.level, cells, turn, key, tie, members }
         })
         .collect()
 }
@@ -104,7 +150,7 @@ fn rank(candidates: &[Candidate], seed: u64) -> Vec<Bundle> {
 /// Takes bundles cell by cell, rank by rank, until `total` questions are reached.
 fn take(bundles: &[Bundle], of: &[usize], total: Option<u64>) -> Vec<usize> {
     let Some(total) = total else { return of.to_vec() };
-    let mut by_cells: BTreeMap<&[u32], Vec<usize>> = BTreeMap::new();
+    let mut by_cells: BTreeMap<&[u64], Vec<usize>> = BTreeMap::new();
     for bundle in of {
         by_cells.entry(&bundles[*bundle].cells).or_default().push(*bundle);
     }
@@ -118,7 +164,7 @@ fn take(bundles: &[Bundle], of: &[usize], total: Option<u64>) -> Vec<usize> {
     }
     ranked.sort_by(|(rank_a, a), (rank_b, b)| {
         let (a, b) = (&bundles[*a], &bundles[*b]);
-        rank_a.cmp(rank_b).then_with(|| a.key.total_cmp(&b.key)).then_with(|| a.tie.cmp(&b.tie))
+        rank_a.cmp(rank_b).then_with(|| a.turn.cmp(&b.turn)).then_with(|| a.tie.cmp(&b.tie))
     });
     let mut left = total;
     let mut taken = Vec::new();
@@ -142,7 +188,7 @@ mod tests {
     fn pool() -> Vec<Candidate> {
         let mut pool = Vec::new();
         for case in 0..6 {
-            for cell in 0..5u32 {
+            for cell in 0..5u64 {
                 // Cell 0 is full, cell 4 nearly empty.
                 for item in 0..(10 - 2 * cell) {
                     for member in 0..2 {
@@ -150,8 +196,8 @@ mod tests {
                             id: format!("{case}-{cell}-{item}-{member}"),
                             case,
                             cell: cell * 2 + member,
-                            bundle: u64::from(cell * 100 + item),
-                            structures: [item, item + 1],
+                            bundle: cell * 100 + item,
+                            structures: [item as u32, item as u32 + 1],
                             level: u32::from(case > 3),
                         });
                     }
@@ -204,6 +250,38 @@ mod tests {
         let selected = select(&pool, &quota, 1);
         assert_eq!(selected.iter().filter(|index| pool[**index].level == 0).count(), 30);
         assert_eq!(selected.iter().filter(|index| pool[**index].level == 1).count(), 12);
+    }
+
+    #[test]
+    fn quotas_shrink_together_and_a_limit_keeps_their_proportions() {
+        let pool = pool();
+        let of = |selected: &[usize], level: u32| {
+            selected.iter().filter(|index| pool[**index].level == level).count()
+        };
+        // Level 1 holds 120 questions: a quota of 240 halves both.
+        let quota = Quota { per_level: BTreeMap::from([(0, 100), (1, 240)]), ..Quota::default() };
+        let selected = select(&pool, &quota, 1);
+        assert_eq!((of(&selected, 0), of(&selected, 1)), (50, 120));
+        let selected = select(&pool, &Quota { limit: Some(34), ..quota }, 1);
+        assert_eq!((of(&selected, 0), of(&selected, 1)), (10, 24));
+    }
+
+    #[test]
+    fn a_total_below_the_number_of_cells_favours_no_kind_of_cell() {
+        // Every other cell asks about rare structures; one question a cell.
+        let pool: Vec<Candidate> = (0..2000u32)
+            .map(|item| Candidate {
+                id: item.to_string(),
+                case: 0,
+                cell: u64::from(item),
+                bundle: u64::from(item),
+                structures: if item % 2 == 0 { [item + 10, item + 5000] } else { [0, 1] },
+                level: 0,
+            })
+            .collect();
+        let selected = select(&pool, &Quota { total: Some(400), ..Quota::default() }, 2);
+        let rare = selected.iter().filter(|index| **index % 2 == 0).count();
+        assert!((160..=240).contains(&rare), "{rare} of 400 ask about rare structures");
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub struct PlanCounts {
     pub dropped: Reasons,
     /// Why pairs and cells were left out of the pool, by reason.
     pub left_out: Reasons,
+    /// Remarks of the readers: `code` to the number of cases.
+    #[serde(default)]
+    pub warnings: Reasons,
     /// Damaged cases: name and fault.
     pub damaged: BTreeMap<String, String>,
 }
@@ -67,6 +70,9 @@ pub struct Cell {
     pub parse_rate: Option<f64>,
     /// Mean chance level.
     pub chance: Option<f64>,
+    /// Share of right answers (everything else that did not fail is wrong) minus the mean chance level.
+    #[serde(default)]
+    pub above_chance: Option<f64>,
     /// Figures by metric name.
     pub figures: BTreeMap<String, Summary>,
 }

@@ -103,6 +103,12 @@ impl Tables<'_> {
         let clusters: BTreeSet<&str> =
             records.iter().map(|record| record.question.cluster.as_str()).collect();
         let chance: f64 = records.iter().map(|record| record.question.chance).sum();
+        let of_replies: f64 = records
+            .iter()
+            .filter(|record| record.answer.state != AnswerState::Failed)
+            .map(|record| record.question.chance)
+            .sum();
+        let expected = of_replies / replied as f64;
         let mut figures = BTreeMap::new();
         for (name, (metric, _)) in &self.desk.parts.metrics {
             let figure = self
@@ -115,6 +121,8 @@ impl Tables<'_> {
             clusters: clusters.len(),
             parse_rate: share(count(AnswerState::Answered)),
             chance: (!records.is_empty()).then(|| chance / records.len() as f64),
+            above_chance: share(records.iter().filter(|record| record.is_right()).count())
+                .map(|right| right - expected),
             states,
             figures,
         })

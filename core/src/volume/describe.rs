@@ -77,13 +77,17 @@ pub fn describe(path: &Path) -> Result<VolumeReport, Fault> {
         shape: header.dims.clone(),
         spacing_mm: header.affine.spacing(),
         axis_codes: header.affine.orientation().codes(),
-        affine: header.affine,
+        affine: without_minus_zero(header.affine),
         datatype: header.datatype.name().to_owned(),
         warnings: header.warnings,
         min: found.min,
         max: found.max,
         sum: found.sum,
-        canonical: Canonical { shape: grid.shape, affine: grid.affine, sha256: found.sha256 },
+        canonical: Canonical {
+            shape: grid.shape,
+            affine: without_minus_zero(grid.affine),
+            sha256: found.sha256,
+        },
     })
 }
 
@@ -150,3 +154,8 @@ impl Describe<'_> {
 
 /// Summing in chunks keeps the rounding error of a large volume small.
 const SUM_CHUNK: usize = 4096;
+
+/// JSON readers differ over -0.0; a position does not.
+fn without_minus_zero(affine: Affine) -> Affine {
+    Affine(affine.0.map(|row| row.map(|value| value + 0.0)))
+}

@@ -29,11 +29,13 @@ pub struct Tally {
     pub max: [u32; 3],
     /// Voxels in the outermost layer of the array.
     pub border: u64,
+    /// Whether a mask held more than one value beside 0; never set for a label of a map.
+    pub mixed: bool,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { voxels: 0, sum: [0; 3], min: [u32::MAX; 3], max: [0; 3], border: 0 }
+        Self { voxels: 0, sum: [0; 3], min: [u32::MAX; 3], max: [0; 3], border: 0, mixed: false }
     }
 }
 
@@ -169,6 +171,7 @@ fn tally_inside<T: LabelWord>(labels: &[T], shape: [usize; 3]) -> Tally {
     if labels.is_empty() {
         return tally;
     }
+    let mut inside = T::ZERO;
     for (z, slice) in labels.chunks_exact(nx * ny).enumerate() {
         // A mask is mostly empty slices, and its slices mostly empty rows.
         if all_zero(slice) {
@@ -181,6 +184,8 @@ fn tally_inside<T: LabelWord>(labels: &[T], shape: [usize; 3]) -> Tally {
             let place = RowPlace::new(shape, y, z);
             for_each_run(row, |label, start, end| {
                 if label != T::ZERO {
+                    tally.mixed |= inside != T::ZERO && inside != label;
+                    inside = label;
                     tally.add_run(place, start, end);
                 }
             });
@@ -290,6 +295,12 @@ mod tests {
         assert_eq!((tally.voxels, tally.border), (9, 9));
         let tally = measure_mask(&grid([3, 3, 3]), LabelSlice::U8(&[1; 27])).unwrap();
         assert_eq!((tally.voxels, tally.border), (27, 26));
+    }
+
+    #[test]
+    fn a_mask_with_several_values_is_marked() {
+        assert!(!measure_mask(&grid([4, 1, 1]), LabelSlice::U8(&[0, 255, 0, 255])).unwrap().mixed);
+        assert!(measure_mask(&grid([4, 1, 1]), LabelSlice::U8(&[0, 1, 0, 2])).unwrap().mixed);
     }
 
     #[test]

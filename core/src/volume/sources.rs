@@ -188,6 +188,11 @@ impl Gathering {
         let place = || format!("mask {:?}", named.name);
         same_grid(&place(), &volume.grid, &self.grid)?;
         let tally = measure_mask(&volume.grid, volume.labels).map_err(|fault| fault.within(place()))?;
+        if tally.mixed {
+            let message =
+                format!("{} holds several values, as a label map does; all of them count as inside", place());
+            self.warnings.insert(Warning::new("mask_not_binary", message));
+        }
         let mut mask = empty_mask(&tally, &mut self.bytes).map_err(|fault| fault.within(place()))?;
         if let Some(mask) = &mut mask {
             let last = volume.grid.shape.map(|length| length - 1);
