@@ -1,8 +1,8 @@
 //! Datasets: where cases come from.
 
+use crate::build_context::BuildContext;
 use crate::case::{Case, DatasetCard};
 use crate::fault::Fault;
-use crate::registry::BuildContext;
 use crate::volume::Volume;
 
 /// A source of cases. Loading a case is cheap: it names volumes and does not read them.

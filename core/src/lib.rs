@@ -11,6 +11,7 @@
 //!
 //! A component is a struct of parameters in [`component!`] plus one of the six spec traits; nothing else names it.
 
+pub mod build_context;
 pub mod case;
 pub mod config;
 pub mod dataset;

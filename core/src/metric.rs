@@ -1,8 +1,8 @@
 //! Metrics: from a record to a score, and from scores to a figure.
 
+use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use crate::record::{Record, Score, Scored, Summary};
-use crate::registry::BuildContext;
 use crate::reply::{Consultation, Replies};
 
 /// A figure of merit.

@@ -1,8 +1,8 @@
 //! Model backends: whole answers from a server or a program, or logits step by step.
 
+use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use crate::media::Media;
-use crate::registry::BuildContext;
 use crate::reply::{Reply, Request, Sampling};
 use serde::{Deserialize, Serialize};
 use std::any::Any;

@@ -1,11 +1,11 @@
 //! Prompt renderers: from a question to what a model is sent.
 
+use crate::build_context::BuildContext;
 use crate::case::Case;
 use crate::fault::Fault;
 use crate::media::Media;
 use crate::prompt::Prompt;
 use crate::question::Question;
-use crate::registry::BuildContext;
 
 /// Draws a question's pictures and puts them before its text.
 pub trait PromptRenderer: Send + Sync {

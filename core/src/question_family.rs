@@ -1,11 +1,11 @@
 //! Question families: what is asked of a case and how a reply is read.
 
+use crate::build_context::BuildContext;
 use crate::case::Case;
 use crate::fault::Fault;
 use crate::media::Media;
 use crate::question::{Question, Reasons};
 use crate::record::Answer;
-use crate::registry::BuildContext;
 use crate::reply::{Consultation, Replies, Reply};
 use crate::structure::{Catalogue, CatalogueEntry};
 

@@ -158,3 +158,39 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<Option<f64>>>,
 }
+
+impl Summary {
+    /// Nothing was scored.
+    pub fn nothing() -> Self {
+        Self {
+            value: None,
+            n: 0,
+            clusters: 0,
+            standard_error: None,
+            interval: None,
+            estimator: "mean".to_owned(),
+            others: Vec::new(),
+            values: None,
+        }
+    }
+}
+
+impl From<crate::stats::MeanEstimate> for Summary {
+    fn from(estimate: crate::stats::MeanEstimate) -> Self {
+        let ends = |(low, high)| [low, high];
+        Self {
+            value: Some(estimate.mean),
+            n: estimate.n,
+            clusters: estimate.clusters,
+            standard_error: estimate.se,
+            interval: estimate.interval.map(ends),
+            estimator: estimate.estimator,
+            others: estimate
+                .pooled
+                .map(|pooled| ("pooled Beta(1,1)".to_owned(), ends(pooled)))
+                .into_iter()
+                .collect(),
+            values: None,
+        }
+    }
+}

@@ -139,30 +139,43 @@ pub struct Consultation {
     pub sampling: Sampling,
 }
 
-/// Replies to consultations so far.
+/// Replies to consultations so far, and which of them got none.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Replies(std::collections::BTreeMap<Key, Reply>);
+pub struct Replies {
+    given: std::collections::BTreeMap<Key, Reply>,
+    failed: std::collections::BTreeSet<Key>,
+}
 
 impl Replies {
     /// Adds a reply.
     pub fn insert(&mut self, key: Key, reply: Reply) {
-        self.0.insert(key, reply);
+        self.given.insert(key, reply);
+    }
+
+    /// Notes a consultation that got no reply after all tries.
+    pub fn fail(&mut self, key: Key) {
+        self.failed.insert(key);
+    }
+
+    /// Whether a consultation got no reply after all tries.
+    pub fn failed(&self, key: &Key) -> bool {
+        self.failed.contains(key)
     }
 
     /// The reply to one consultation.
     pub fn get(&self, about: &str, name: &str) -> Option<&Reply> {
-        self.0.get(&Key { about: about.to_owned(), name: name.to_owned() })
+        self.given.get(&Key { about: about.to_owned(), name: name.to_owned() })
     }
 
-    /// Whether a key has been answered.
+    /// Whether a key has been asked: answered or failed.
     pub fn contains(&self, key: &Key) -> bool {
-        self.0.contains_key(key)
+        self.given.contains_key(key) || self.failed.contains(key)
     }
 
     /// All replies about one question or case, by name.
     pub fn about<'a>(&'a self, about: &'a str) -> impl Iterator<Item = (&'a str, &'a Reply)> {
         let start = Key { about: about.to_owned(), name: String::new() };
-        self.0
+        self.given
             .range(start..)
             .take_while(move |(key, _)| key.about == about)
             .map(|(key, reply)| (key.name.as_str(), reply))
@@ -170,11 +183,11 @@ impl Replies {
 
     /// Number of replies.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.given.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.given.is_empty()
     }
 }

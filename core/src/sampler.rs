@@ -1,8 +1,8 @@
 //! Samplers: from logits to a token.
 
+use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use crate::model_backend::{Logits, ModelBackend};
-use crate::registry::BuildContext;
 use crate::reply::Sampling;
 
 /// One sequence at one step.

@@ -134,6 +134,8 @@ fn overrides_take_the_type_of_the_field_they_land_in() {
         error.starts_with("--set: sampler.neighbors: sampler 'semantic': invalid type: string \"many\""),
         "{error}"
     );
+    let error = sampler_error(body, &["sampler.neighbors=nan"]);
+    assert!(error.contains("sampler.neighbors=nan: expected a finite number"), "{error}");
     let error = sampler_error(body, &["sampler.nothing.deep=1", "arm[3].name=x"]);
     assert!(error.contains("arm[3].name=x: there is no such place"), "{error}");
 }

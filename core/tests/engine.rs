@@ -102,6 +102,8 @@ situs_core::component! {
     pub struct ToyFamily {
         /// Questions a case.
         pub questions: usize = 20,
+        /// Word all questions alike.
+        pub alike: bool = false,
     }
 }
 
@@ -128,7 +130,11 @@ impl QuestionFamily for ToyFamily {
                 cell: format!("{}", number % 4),
                 bundle: format!("{}", number / 2),
                 structures: vec!["liver".to_owned(), "spleen".to_owned()],
-                text: format!("Case {} number {number}. Is the liver right of the spleen?", cx.case.name),
+                text: if self.alike {
+                    "Is it right?".to_owned()
+                } else {
+                    format!("Case {} number {number}. Is the liver right of the spleen?", cx.case.name)
+                },
                 options: vec!["yes".to_owned(), "no".to_owned()],
                 truth: if number % 3 == 0 { "no" } else { "yes" }.to_owned(),
                 chance: 0.5,
@@ -157,6 +163,10 @@ situs_core::component! {
     pub struct ToyRenderer {
         /// Drop every tenth question.
         pub drops: bool = false,
+        /// Panic over questions with this text.
+        pub panics: Option<String> = None,
+        /// Draw nothing.
+        pub text_only: bool = false,
     }
 }
 
@@ -171,6 +181,10 @@ impl PromptRenderer for ToyRenderer {
     fn render(&self, cases: &[&Case], question: &Question, media: &dyn Media) -> Result<Prompt, Fault> {
         if self.drops && question.text.contains("9. ") {
             return Err(Fault::rejected("letter A finds no free place"));
+        }
+        assert!(!self.panics.as_ref().is_some_and(|part| question.text.contains(part.as_str())));
+        if self.text_only {
+            return Ok(Prompt::text(&question.text));
         }
         let volume = media.volume(&cases[0].volumes[0])?;
         let shade = volume.voxels[0] as u8;
@@ -691,5 +705,72 @@ fn trials_are_asked_apart_and_averaged_per_question() {
     .unwrap();
     assert_eq!((outcome.asked, calls("trials")), (300, 300));
     let cell = &outcome.summary.arms[0].overall;
-    assert_eq!((cell.n, cell.figures["accuracy"].n, cell.clusters), (300, 300, 5));
+    assert_eq!(
+        (cell.n, cell.figures["accuracy"].n, cell.clusters),
+        (300, 100, 5),
+        "300 records, 100 questions"
+    );
+}
+
+#[test]
+fn questions_that_read_alike_keep_their_own_replies() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::builtin().unwrap();
+    let mut set = Overrides::default();
+    set.push("family.alike=true").unwrap();
+    set.push("renderer.text_only=true").unwrap();
+    let text = "[dataset]\nuse = \"toy\"\n[family]\nuse = \"toy\"\n[renderer]\nuse = \"toy\"\n[model]\nuse = \"scripted\"\noracle = true\n";
+    let config = RunConfig::parse("toy.toml", text.to_owned(), None, &set, &registry).unwrap();
+    let outcome = run::run(&config, &registry, &options(folder.path(), None), &Silent).unwrap();
+    assert!(outcome.summary.plan.selected > 5);
+    assert!(
+        (accuracy(&outcome, 0) - 1.0).abs() < 1e-12,
+        "an oracle is right even where prompts are the same"
+    );
+}
+
+#[test]
+fn a_renderer_that_panics_fails_its_item_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run_in(
+        "[[arm]]\nname = \"a\"\nrenderer = { use = \"toy\", panics = \"number 3.\" }\nmodel = { use = \"scripted\", tag = \"undrawn\" }\n",
+        folder.path(),
+    )
+    .unwrap();
+    assert_eq!((outcome.exit, outcome.asked, outcome.failed), (Exit::Failures, 95, 5));
+}
+
+#[test]
+fn scoring_a_part_of_a_run_says_that_it_is_a_part() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in("[[arm]]\nname = \"a\"\nmodel = { use = \"scripted\", tag = \"part\" }\n", folder.path()).unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let bytes = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, &bytes[..bytes.len() / 2]).unwrap();
+    let registry = Registry::builtin().unwrap();
+    let outcome = run::score(folder.path(), &registry, None, &Silent).unwrap();
+    let arm = &outcome.summary.arms[0];
+    assert!(outcome.missing > 0 && arm.missing == outcome.missing);
+    assert_eq!(outcome.exit, Exit::Failures);
+    assert_eq!(arm.stamps, [format!("incomplete: {} not asked", arm.missing)]);
+}
+
+#[test]
+fn misspelt_facets_and_levels_are_refused_with_what_there_is() {
+    for (body, expected) in [
+        (
+            "facets = [\"party\"]\n",
+            "run.facets: no question has a facet 'party' (did you mean 'parity'? facets: modality, parity)",
+        ),
+        ("[run.slices.odd]\nparty = [\"1\"]\n", "run.slices.odd: no question has a facet 'party'"),
+        (
+            "[run.quota]\nMRI = 5\n",
+            "run.quota: no question has one of its levels of 'modality' (levels found: ct)",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run_in(body, folder.path()).err().unwrap();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
 }

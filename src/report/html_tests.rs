@@ -39,6 +39,7 @@ fn cell(value: f64, interval: [f64; 2], n: usize, failed: usize) -> Cell {
 
 pub(in crate::report) fn summary() -> RunSummary {
     let arm = |name: &str, value: f64, interval, stamps: Vec<String>, failed| ArmSummary {
+        missing: 0,
         name: name.into(),
         model: name.into(),
         sampler: "greedy".into(),

@@ -139,6 +139,11 @@ impl RunConfig {
             None => RunTable::default(),
         };
         run.check().map_err(|fault| fault.at("run"))?;
+        if root.get("plugins").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+            return Err(Fault::unsupported("this version loads no plug-in libraries")
+                .at("plugins")
+                .help("link the component in, as examples/first_component.rs does"));
+        }
         let stem = Path::new(&source.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
         let metrics = match root.get("metrics") {
             None => default_metrics(),
@@ -226,6 +231,11 @@ fn named_tables(table: &Value, key: &str, name_is_use: bool) -> Result<BTreeMap<
     Ok(named)
 }
 
+/// The sampler of a config that names none.
+fn default_sampler() -> Value {
+    Value::Object(Params::from_iter([("use".to_owned(), Value::from("greedy"))]))
+}
+
 fn default_metrics() -> BTreeMap<String, Located> {
     [("accuracy", "all"), ("accuracy_parsed", "parsed")]
         .into_iter()
@@ -275,7 +285,7 @@ fn arms(root: &Params) -> Result<Vec<ArmConfig>, Fault> {
                     Err(named(Fault::config(format!("expected a table, found {other}")).at(kind.name())))
                 }
                 None if kind == Kind::Sampler && !root.contains_key("sampler") => Ok(Located {
-                    params: Params::from_iter([("use".to_owned(), Value::from("greedy"))]),
+                    params: default_sampler().as_object().cloned().unwrap_or_default(),
                     path: vec!["sampler".into()],
                 }),
                 None => table_of(root, kind.name()),

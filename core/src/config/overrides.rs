@@ -50,13 +50,19 @@ impl Overrides {
         for (key, params) in &self.tables {
             root.insert(key.clone(), Value::Object(params.clone()));
         }
+        let sampled = self.list.iter().any(|one| one.path.first() == Some(&Segment::from("sampler")));
+        if sampled && !root.contains_key("sampler") {
+            // The sampler that applies where none is written, so that its fields can be set.
+            root.insert("sampler".to_owned(), super::default_sampler());
+        }
         for one in &self.list {
             let shown = || format!("{}={}", dotted(&one.path), one.value);
             if one.path.last() == Some(&Segment::from("use")) {
                 switch_component(root, one)?;
                 continue;
             }
-            let value = typed(root, registry, one);
+            let value =
+                typed(root, registry, one).map_err(|what| Fault::config(format!("{}: {what}", shown())))?;
             let hint = near(root, &one.path);
             let place = place(root, &one.path).ok_or_else(|| {
                 Fault::config(format!("{}: there is no such place in this config", shown())).help(hint)
@@ -144,26 +150,33 @@ fn near(root: &Params, path: &[Segment]) -> String {
 
 /// The value in the type of the field it lands in: text stays text even when it looks like a number, and paths from
 /// the command line are taken against the working directory.
-fn typed(root: &Params, registry: &Registry, one: &Override) -> Value {
+fn typed(root: &Params, registry: &Registry, one: &Override) -> Result<Value, String> {
     let ty = field_type(root, registry, &one.path).unwrap_or_default();
     let inner = ty.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>')).unwrap_or(&ty);
     let is_none = inner != ty && (one.value == "none" || one.value == "null" || one.value.is_empty());
-    match inner {
+    Ok(match inner {
         _ if is_none => Value::Null,
         "String" => Value::String(unquoted(&one.value)),
+        "f64" => match one.value.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::from(number),
+            Ok(_) => return Err("expected a finite number".to_owned()),
+            Err(_) => plain(&one.value)?,
+        },
         "PathBuf" => {
             let path = std::path::absolute(unquoted(&one.value));
             Value::String(path.map_or_else(|_| one.value.clone(), |path| path.display().to_string()))
         }
-        _ => plain(&one.value),
-    }
+        _ => plain(&one.value)?,
+    })
 }
 
-fn plain(text: &str) -> Value {
-    toml::from_str::<Params>(&format!("value = {text}"))
+fn plain(text: &str) -> Result<Value, String> {
+    let value = toml::from_str::<Params>(&format!("value = {text}"))
         .ok()
         .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(unquoted(text)))
+        .unwrap_or_else(|| Value::String(unquoted(text)));
+    // JSON has no such numbers, and leaving them out would mean the default.
+    if value.is_null() { Err("expected a finite number".to_owned()) } else { Ok(value) }
 }
 
 fn field_type(root: &Params, registry: &Registry, path: &[Segment]) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Built-in components: an inventory entry each, written by the `component!` macro.
 
-use super::component::{BuildContext, Kind, Live};
+use super::component::{Kind, Live};
 use super::{Component, FieldInfo};
+use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use serde_json::Value;
 

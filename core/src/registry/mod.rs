@@ -5,7 +5,8 @@ mod entry;
 mod layout;
 mod suggest;
 
-pub use component::{BuildContext, Built, Identity, Kind, Live, Slot, spec_from};
+pub use crate::build_context::BuildContext;
+pub use component::{Built, Identity, Kind, Live, Slot, spec_from};
 #[doc(hidden)]
 pub use entry::probe;
 pub use entry::{BuildFn, Described, Entry, Field};

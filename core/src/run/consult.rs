@@ -1,27 +1,34 @@
 //! Consultations: requests that a family or a metric wants answered, run through the journal like any other.
 
-use super::execute::Desk;
+use super::desk::Desk;
 use super::journal::Line;
+use super::parts::check_honours;
 use crate::digest::{Digest, Draw};
 use crate::fault::Fault;
 use crate::reply::{Consultation, Replies, Request};
 use rayon::prelude::*;
+use std::sync::atomic::Ordering;
 
 /// Rounds that a component may ask before it must be done.
 pub const MAX_ROUNDS: usize = 8;
 
-/// Answers all `needs` into `replies`. `component` keeps the keys of different components apart.
+/// Answers all `needs` into `replies`; tells whether anything was asked. What fails is not asked again in this run: its
+/// key counts as known and has no reply. `component` keeps the keys of different components apart.
 ///
 /// # Errors
-/// When nothing new is asked, or a role has no model. Failed requests are left unanswered and counted by the caller
-/// through the journal.
+/// When a role has no model or its model cannot honour the sampling asked for, and when a component asks again for
+/// what it was already given.
 pub fn answer(
     desk: &Desk<'_>,
     component: &str,
     needs: Vec<Consultation>,
     replies: &mut Replies,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
+    let hopeless = needs.iter().any(|need| replies.failed(&need.key));
     let new: Vec<Consultation> = needs.into_iter().filter(|need| !replies.contains(&need.key)).collect();
+    if new.is_empty() && hopeless {
+        return Ok(false);
+    }
     if new.is_empty() {
         return Err(Fault::internal(format!("{component} asks again for what it was already given")));
     }
@@ -30,6 +37,7 @@ pub fn answer(
         .map(|need| -> Result<_, Fault> {
             let model = desk.parts.role(&need.role)?;
             let backend = &desk.parts.models[model].backend;
+            check_honours(&need.sampling, &format!("role '{}'", need.role), backend.card())?;
             let question = Digest::new("situs-consultation-1").text(component).json(&need.key).short();
             let prompt = need.prompt.digest();
             let id = Digest::new("situs-request-1")
@@ -39,7 +47,7 @@ pub fn answer(
                 .text(&question)
                 .short();
             if let Some(reply) = desk.recorded(&id)? {
-                return Ok(Some((need.key, reply)));
+                return Ok((need.key, Some(reply)));
             }
             let request = Request {
                 id: id.clone(),
@@ -55,29 +63,33 @@ pub fn answer(
             let arm = format!("role:{}", need.role);
             let parts = request.prompt.parts;
             let (line, kept) = match outcome {
-                None => return Ok(None),
+                None => return Err(Fault::internal("interrupted")),
                 Some(Ok(reply)) => {
-                    let line = Line::Reply {
-                        request: id,
-                        arm,
-                        question,
-                        trial: 0,
-                        prompt: prompt.clone(),
-                        reply: reply.clone(),
-                    };
-                    (line, Some((need.key, reply)))
+                    let kept = Some(reply.clone());
+                    (
+                        Line::Reply { request: id, arm, question, trial: 0, prompt: prompt.clone(), reply },
+                        kept,
+                    )
                 }
-                Some(Err(fault)) => (
-                    Line::Failed { request: id, arm, question, trial: 0, prompt: prompt.clone(), fault },
-                    None,
-                ),
+                Some(Err(fault)) => {
+                    desk.counts.failed.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!("{arm} {question}: {fault}");
+                    (
+                        Line::Failed { request: id, arm, question, trial: 0, prompt: prompt.clone(), fault },
+                        None,
+                    )
+                }
             };
             desk.record(vec![Line::Prompt { id: prompt, parts }, line])?;
-            Ok(kept)
+            Ok((need.key, kept))
         })
         .collect::<Result<Vec<_>, Fault>>()?;
-    for (key, reply) in answered.into_iter().flatten() {
-        replies.insert(key, reply);
+    for (key, reply) in answered {
+        match reply {
+            Some(reply) => replies.insert(key, reply),
+            None => replies.fail(key),
+        }
     }
-    desk.journal.flush()
+    desk.journal.flush()?;
+    Ok(true)
 }

@@ -3,7 +3,7 @@
 //! One thread drives one session over its slots. Swapping a sampler changes one line of a config and nothing else, so
 //! two arms with two samplers over one model are a paired comparison.
 
-use super::execute::{Desk, Work};
+use super::desk::{Desk, Work};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::{Flow, Logits, ModelBackend, Session, SlotId};
@@ -39,7 +39,7 @@ pub fn serve(desk: &Desk<'_>, backend: &dyn ModelBackend, receiver: Receiver<Wor
                 receiver.try_recv()
             };
             match work {
-                Ok(_) if desk.stop.load(Ordering::Relaxed) => {}
+                Ok(_) if desk.gave_up() => {}
                 Ok(work) => match session.admit(&work.request, desk.media) {
                     Ok(slot) => live.push(Live { slot, work, history: Vec::new(), notes: Vec::new() }),
                     Err(fault) => desk.settle(work, Err(fault)),
@@ -48,7 +48,7 @@ pub fn serve(desk: &Desk<'_>, backend: &dyn ModelBackend, receiver: Receiver<Wor
                 Err(TryRecvError::Disconnected) => open = false,
             }
         }
-        if desk.stop.load(Ordering::Relaxed) {
+        if desk.gave_up() {
             for one in live.drain(..) {
                 session.cancel(one.slot);
             }

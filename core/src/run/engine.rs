@@ -1,6 +1,7 @@
 //! The three jobs of a run: plan and draw, ask, score. All of them pick up where an earlier process stopped.
 
-use super::execute::{Counts, Desk, execute};
+use super::desk::{Counts, Desk};
+use super::execute::execute;
 use super::exit::{Exit, RunError};
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
@@ -13,8 +14,8 @@ use super::plan::{
     Cases, PlanFile, QuestionReader, check_data, earlier_plan, file_times, list_cases, measure, write_plan,
 };
 use super::progress::Progress;
-use super::score::{ArmScores, score_arm};
-use super::scores_file::write_scores;
+use super::score::{Prompts, score_arm};
+use super::scores_file::ScoresFile;
 use super::summary::RunSummary;
 use super::tables::{PairedValues, Tables, paired_values};
 use crate::case::Case;
@@ -23,12 +24,12 @@ use crate::digest::Draw;
 use crate::fault::Fault;
 use crate::prompt::Part;
 use crate::question::Question;
-use crate::record::Record;
+use crate::record::{AnswerState, Record};
 use crate::registry::Registry;
 use crate::volume::VolumeStore;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -214,7 +215,7 @@ pub fn load_records(folder: &Path, registry: &Registry) -> Result<Vec<Record>, R
     recorded(folder, registry, None, &super::progress::Silent, |_, desk| {
         let mut records = Vec::new();
         for arm in &desk.parts.arms {
-            records.extend(score_arm(desk, folder, arm)?.records);
+            records.extend(score_arm(desk, folder, arm, &Prompts::All)?.records);
         }
         Ok(records)
     })
@@ -240,11 +241,18 @@ fn recorded<T>(
             manifest.run.slices = config.run.slices.clone();
             manifest.run.facets = config.run.facets.clone();
             manifest.composites = config.composites.clone();
-            Parts::recorded(&manifest, registry)?.with_metrics(config, registry)?
+            let parts = Parts::recorded(&manifest, registry)?.with_metrics(config, registry)?;
+            manifest.metrics =
+                parts.metrics.iter().map(|(name, (_, identity))| (name.clone(), identity.clone())).collect();
+            parts
         }
     };
     let options = RunOptions { folder: folder.to_owned(), limit: manifest.limit, stop: Arc::default() };
-    let job = Job { locked: RunFolder::open(folder)?, manifest, parts, options, progress };
+    let locked = RunFolder::open(folder)?;
+    if metrics.is_some() {
+        write_json(&manifest_path, &manifest)?;
+    }
+    let job = Job { locked, manifest, parts, options, progress };
     job.with_desk(|desk, _| work(&job, desk))
 }
 
@@ -308,7 +316,11 @@ impl<'a> Job<'a> {
             fatal: Mutex::new(None),
             counts: Counts::default(),
         };
-        work(&desk, &volumes)
+        let outcome = work(&desk, &volumes);
+        match outcome {
+            Err(_) if self.options.stop.load(Ordering::Relaxed) => Err(RunError::Interrupted),
+            other => other,
+        }
     }
 
     /// The plan, from an earlier process where it still holds.
@@ -349,11 +361,28 @@ impl<'a> Job<'a> {
             composites: Vec::new(),
         };
         self.progress.stage("score", desk.parts.arms.len() as u64);
-        let mut all: Vec<ArmScores> = Vec::new();
+        let (facets, sampled) = survey(folder, self.manifest.run.seed)?;
+        let everybody = !desk.parts.roles.is_empty();
+        let prompts = if everybody { Prompts::All } else { Prompts::Of(&sampled) };
+        let mut file = ScoresFile::new(desk.parts.metrics.keys().cloned().collect(), facets)?;
         let mut paired: Vec<(String, PairedValues)> = Vec::new();
+        let mut samples = Vec::new();
+        let (mut failed, mut missing) = (0, 0);
         for arm in &desk.parts.arms {
-            let scores = score_arm(desk, folder, arm)?;
-            summary.arms.push(tables.arm(&arm.name, &scores)?);
+            if desk.gave_up() {
+                return Err(RunError::Interrupted);
+            }
+            let mut scores = score_arm(desk, folder, arm, &prompts)?;
+            tables.fill_values(&mut scores)?;
+            let mut row = tables.arm(&arm.name, &scores)?;
+            if self.manifest.run.mirrored {
+                row.stamps.push("patients mirrored".to_owned());
+            }
+            if scores.missing > 0 {
+                row.stamps.push(format!("incomplete: {} not asked", scores.missing));
+            }
+            row.missing = scores.missing;
+            summary.arms.push(row);
             for composite in &self.manifest.composites {
                 let value = tables.composite(composite, &scores)?;
                 summary.composites.push((composite.name.clone(), arm.name.clone(), value));
@@ -362,46 +391,49 @@ impl<'a> Job<'a> {
                 let most = summary.plan.dropped.entry(reason.clone()).or_default();
                 *most = (*most).max(*count);
             }
+            file.add(&scores)?;
             paired.push((arm.name.clone(), paired_values(&scores)));
-            all.push(scores);
+            failed +=
+                scores.records.iter().filter(|record| record.answer.state == AnswerState::Failed).count()
+                    as u64;
+            missing += scores.missing;
+            samples.extend(scores.records.into_iter().filter(|record| sampled.contains(&record.question.id)));
             self.progress.advance(1);
         }
         summary.comparisons = tables.comparisons(&paired);
-        let metrics: Vec<String> = desk.parts.metrics.keys().cloned().collect();
-        write_scores(&folder.join("scores.parquet"), &metrics, &all)?;
+        file.finish(&folder.join("scores.parquet"))?;
         write_json(&folder.join("summary.json"), &summary)?;
-        let failed = all
-            .iter()
-            .flat_map(|arm| &arm.records)
-            .filter(|record| record.answer.state == crate::record::AnswerState::Failed)
-            .count() as u64;
-        let missing: u64 = all.iter().map(|arm| arm.missing).sum();
+        samples.sort_by(|a: &Record, b| a.question.id.cmp(&b.question.id));
+        let incomplete = missing > 0 || failed > self.manifest.run.max_failures;
         Ok(Outcome {
             folder: folder.to_owned(),
-            samples: samples(&all, self.manifest.run.seed),
+            samples,
             summary,
             asked: desk.counts.asked.load(Ordering::Relaxed),
             retries: desk.gates.iter().map(|gate| gate.retries.load(Ordering::Relaxed)).sum(),
             failed,
             missing,
-            exit: if failed > self.manifest.run.max_failures { Exit::Failures } else { Exit::Done },
+            exit: if incomplete { Exit::Failures } else { Exit::Done },
         })
     }
 }
 
-/// A seeded choice of questions, with the records of every arm.
-fn samples(arms: &[ArmScores], seed: u64) -> Vec<Record> {
-    let Some(first) = arms.first() else { return Vec::new() };
+/// The facets of all questions, and a seeded choice of questions whose records are handed to reports.
+fn survey(folder: &Path, seed: u64) -> Result<(Vec<String>, BTreeSet<String>), Fault> {
     let draw = Draw::new(seed).of("samples");
-    let mut ids: Vec<&str> = first.records.iter().map(|record| record.question.id.as_str()).collect();
-    ids.dedup();
-    ids.sort_by_key(|id| (draw.of(id).bits(), *id));
-    ids.truncate(SAMPLED_QUESTIONS);
-    ids.iter()
-        .flat_map(|id| arms.iter().map(move |arm| (id, arm)))
-        .flat_map(|(id, arm)| arm.records.iter().filter(move |record| record.question.id == **id))
-        .cloned()
-        .collect()
+    let mut facets: BTreeSet<String> = BTreeSet::new();
+    let mut sampled: BTreeSet<(u64, String)> = BTreeSet::new();
+    for question in QuestionReader::open(folder)? {
+        let question = question?;
+        sampled.insert((draw.of(&question.id).bits(), question.id));
+        if sampled.len() > SAMPLED_QUESTIONS {
+            sampled.pop_last();
+        }
+        for facet in question.facets.into_keys() {
+            facets.insert(facet);
+        }
+    }
+    Ok((facets.into_iter().collect(), sampled.into_iter().map(|(_, id)| id).collect()))
 }
 
 /// Seconds per stage.

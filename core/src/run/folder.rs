@@ -64,9 +64,13 @@ pub fn write_whole(
         file.get_ref().sync_all()?;
         std::fs::rename(&part, path)
     })();
-    result.map_err(|error| {
+    result.map_err(|error: std::io::Error| {
         let _ = std::fs::remove_file(&part);
-        file_fault("write", path, &error)
+        // What went wrong while the content was made is not the file's fault.
+        match error.downcast::<Fault>() {
+            Ok(fault) => fault,
+            Err(error) => file_fault("write", path, &error),
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Requests at once after the first reply; until then there is one, which finds out whether anybody is there.
 const START: f64 = 8.0;
-/// Longest pause between two tries.
+/// Longest pause between two tries, unless the server asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often a pause looks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(20);
@@ -101,7 +101,7 @@ impl Gate {
                 Cause::Transient { retry_after_ms: Some(ms) } => Duration::from_millis(ms),
                 _ => Duration::ZERO,
             };
-            if !wait(pause.max(asked).min(LONGEST_PAUSE), stop) {
+            if !wait(pause.min(LONGEST_PAUSE).max(asked), stop) {
                 return None;
             }
             pause = pause.saturating_mul(2);

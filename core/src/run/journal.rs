@@ -14,11 +14,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// Longest line that is read, in bytes; a reply is text, and 64 MiB of it is a defect.
 const MAX_LINE_BYTES: usize = 64 << 20;
 /// Lines written between two flushes to disk, at most.
 const GROUP: usize = 64;
+
+/// Longest time that an appended line may wait for the next flush, once another is appended.
+const LONGEST_UNSYNCED: Duration = Duration::from_secs(1);
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,7 +195,7 @@ impl Index {
 }
 
 /// A digest of 32 hexadecimal digits as a number; any other text by its hash.
-fn identity(text: &str) -> u128 {
+pub(super) fn identity(text: &str) -> u128 {
     if text.len() == 32
         && let Ok(number) = u128::from_str_radix(text, 16)
     {
@@ -212,6 +216,7 @@ struct Writer {
     file: File,
     end: u64,
     unsynced: usize,
+    synced: Instant,
     broken: Option<Fault>,
 }
 
@@ -259,7 +264,7 @@ impl Journal {
         }
         file.seek(SeekFrom::Start(end)).map_err(|error| fail("seek in", error))?;
         let reader = File::open(path).map_err(|error| fail("open", error))?;
-        let writer = Writer { file, end, unsynced: 0, broken: None };
+        let writer = Writer { file, end, unsynced: 0, synced: Instant::now(), broken: None };
         Ok((Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) }, index))
     }
 
@@ -292,7 +297,7 @@ impl Journal {
         }
         writer.end += bytes.len() as u64;
         writer.unsynced += lines.len();
-        if writer.unsynced >= GROUP {
+        if writer.unsynced >= GROUP || writer.synced.elapsed() >= LONGEST_UNSYNCED {
             sync(&mut writer, &self.path)?;
         }
         let mut offset = start;
@@ -337,6 +342,7 @@ fn sync(writer: &mut Writer, path: &Path) -> Result<(), Fault> {
     if writer.unsynced > 0 {
         writer.file.sync_data().map_err(|error| file_fault("flush", path, &error))?;
         writer.unsynced = 0;
+        writer.synced = Instant::now();
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod consult;
 mod decode;
+mod desk;
 mod engine;
 mod execute;
 mod exit;

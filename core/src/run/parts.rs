@@ -226,18 +226,23 @@ fn honoured(sampler: &dyn Sampler, name: &str, card: &ModelCard) -> Result<Sampl
         ))
         .help("use a model that decodes step by step, or another sampler")
     })?;
+    check_honours(&sampling, &format!("sampler '{name}'"), card)?;
+    Ok(sampling)
+}
+
+/// Refuses sampling fields that a backend would ignore.
+///
+/// # Errors
+/// Unsupported, naming the fields and what the backend honours.
+pub fn check_honours(sampling: &Sampling, whose: &str, card: &ModelCard) -> Result<(), Fault> {
     let refused: Vec<&str> = sampling
         .fields()
         .into_iter()
         .filter(|field| !card.honours.iter().any(|known| known == field))
         .collect();
     if refused.is_empty() {
-        return Ok(sampling);
+        return Ok(());
     }
-    Err(Fault::unsupported(format!(
-        "{} does not honour {} of sampler '{name}'",
-        card.name,
-        refused.join(", ")
-    ))
-    .help(format!("it honours: {}", card.honours.join(", "))))
+    Err(Fault::unsupported(format!("{} does not honour {} of {whose}", card.name, refused.join(", ")))
+        .help(format!("it honours: {}", card.honours.join(", "))))
 }

@@ -4,8 +4,9 @@
 //! per question and selects, the second writes what was selected to `questions.jsonl`.
 
 use super::consult;
-use super::execute::Desk;
+use super::desk::{Desk, guarded};
 use super::folder::{read_json, write_json, write_whole};
+use super::journal::identity;
 use super::select::{Candidate, Quota, select};
 use super::summary::PlanCounts;
 use crate::case::{Case, StructureSource, VolumeRef, VolumeSource};
@@ -111,6 +112,7 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let entries: Vec<Result<CatalogueEntry, Fault>> = cases
         .par_iter()
         .map(|case| {
+            interruptible(desk)?;
             let entry = catalogue_entry(case, store).and_then(oriented);
             desk.progress.advance(1);
             entry
@@ -152,6 +154,11 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     }
     catalogue.digest = digest.hex();
     Ok(Cases { by_name, usable, catalogue, damaged, warnings, total })
+}
+
+/// Ends long loops when a person stops the run; the fault itself is never shown.
+fn interruptible(desk: &Desk<'_>) -> Result<(), Fault> {
+    if desk.gave_up() { Err(Fault::internal("interrupted")) } else { Ok(()) }
 }
 
 /// Refuses a case whose files do not say which way the patient lies: every left and right would be a guess.
@@ -196,8 +203,12 @@ fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, R
             replies: &replies,
             media: desk.media,
         };
-        match desk.parts.family.ask(&cx)? {
-            Asked::Needs(needs) => consult::answer(desk, "family", needs, &mut replies)?,
+        match guarded("the family", Cause::Internal, || desk.parts.family.ask(&cx))? {
+            Asked::Needs(needs) => {
+                if !consult::answer(desk, "family", needs, &mut replies)? {
+                    return Err(Fault::data("a consultation got no reply after all tries"));
+                }
+            }
             Asked::Questions { mut questions, left_out } => {
                 for question in &mut questions {
                     complete(question, cases, &desk.parts.family_digest)?;
@@ -278,13 +289,11 @@ pub fn write_plan(
             if reasons.is_empty() { "the family gave no reason".to_owned() } else { reasons.join("; ") }
         )));
     }
-    let chosen: BTreeSet<&str> = select(&candidates, &quota, desk.seed)
-        .into_iter()
-        .map(|index| candidates[index].id.as_str())
-        .collect();
+    let chosen: BTreeSet<u128> =
+        select(&candidates, &quota, desk.seed).into_iter().map(|index| candidates[index].id).collect();
     let with_questions: BTreeSet<usize> = candidates
         .iter()
-        .filter(|candidate| chosen.contains(candidate.id.as_str()))
+        .filter(|candidate| chosen.contains(&candidate.id))
         .map(|candidate| candidate.case)
         .collect();
     counts.selected = chosen.len() as u64;
@@ -314,6 +323,44 @@ pub fn write_plan(
     Ok(plan)
 }
 
+/// Refuses facet names in the `[run]` table that no question has, and quotas of which none can apply.
+fn check_names(table: &RunTable, facets: &BTreeMap<String, BTreeSet<String>>) -> Result<(), Fault> {
+    if facets.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<&str> = facets.keys().map(String::as_str).collect();
+    let sliced = table.slices.iter().flat_map(|(name, slice)| {
+        slice.facets.keys().map(move |facet| (format!("run.slices.{name}"), facet))
+    });
+    let named = table.facets.iter().map(|facet| ("run.facets".to_owned(), facet));
+    for (place, facet) in sliced.chain(named) {
+        if !facets.contains_key(facet) {
+            let hint = crate::registry::suggest(facet, &known)
+                .map(|near| format!("did you mean '{near}'? "))
+                .unwrap_or_default();
+            return Err(Fault::config(format!("{place}: no question has a facet '{facet}'"))
+                .help(format!("{hint}facets: {}", known.join(", "))));
+        }
+    }
+    let Some(levels) = facets.get(&table.quota_facet) else {
+        return if table.quota.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::config(format!("run.quota_facet: no question has a facet '{}'", table.quota_facet))
+                .help(format!("facets: {}", known.join(", "))))
+        };
+    };
+    if !table.quota.is_empty() && table.quota.keys().all(|level| !levels.contains(level)) {
+        let found: Vec<&str> = levels.iter().map(String::as_str).collect();
+        return Err(Fault::config(format!(
+            "run.quota: no question has one of its levels of '{}'",
+            table.quota_facet
+        ))
+        .help(format!("levels found: {}", found.join(", "))));
+    }
+    Ok(())
+}
+
 struct Pool {
     list: Vec<Candidate>,
     quota: Quota,
@@ -326,12 +373,14 @@ fn first_pass(
     counts: &mut PlanCounts,
 ) -> Result<Pool, Fault> {
     desk.progress.stage("ask", cases.usable.len() as u64);
+    let mut facets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut structures, mut levels) = (Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
     for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
         let asked: Vec<Result<(Vec<Question>, Reasons), Fault>> = block
             .par_iter()
             .map(|index| {
+                interruptible(desk)?;
                 let asked = ask(desk, cases, *index);
                 desk.progress.advance(1);
                 asked
@@ -362,6 +411,12 @@ fn first_pass(
             counts.pool += questions.len() as u64;
             let mut bundles = Names::default();
             for question in questions {
+                for (facet, level) in &question.facets {
+                    let levels = facets.entry(facet.clone()).or_default();
+                    if !levels.contains(level) {
+                        levels.insert(level.clone());
+                    }
+                }
                 let structure =
                     |index: usize| question.structures.get(index).map(String::as_str).unwrap_or_default();
                 list.push(Candidate {
@@ -370,11 +425,12 @@ fn first_pass(
                     bundle: u64::from(bundles.id(&question.bundle)),
                     structures: [structures.id(structure(0)), structures.id(structure(1))],
                     level: levels.id(question.facet(&table.quota_facet)),
-                    id: question.id,
+                    id: identity(&question.id),
                 });
             }
         }
     }
+    check_names(table, &facets)?;
     let per_level = table.quota.iter().map(|(level, total)| (levels.id(level), *total)).collect();
     Ok(Pool { list, quota: Quota { total: table.questions, per_level, limit: None } })
 }
@@ -384,12 +440,12 @@ fn selected_lines(
     desk: &Desk<'_>,
     cases: &Cases,
     case: usize,
-    chosen: &BTreeSet<&str>,
+    chosen: &BTreeSet<u128>,
 ) -> Result<Vec<u8>, Fault> {
     let (questions, _) = ask(desk, cases, case)?;
     let mut kept: Vec<(String, Question)> = questions
         .into_iter()
-        .filter(|question| chosen.contains(question.id.as_str()))
+        .filter(|question| chosen.contains(&identity(&question.id)))
         .map(|question| (Digest::new("situs-scene-1").json(&question.scene).short(), question))
         .collect();
     kept.sort_by(|(scene_a, a), (scene_b, b)| scene_a.cmp(scene_b).then_with(|| a.id.cmp(&b.id)));

@@ -1,18 +1,17 @@
 //! From the journal to records and scores: replies are read again from scratch every time.
 
 use super::consult;
-use super::execute::{Desk, panic_text};
+use super::desk::{Desk, guarded};
 use super::journal::Line;
 use super::parts::Arm;
 use super::plan::QuestionReader;
-use crate::fault::Fault;
+use crate::fault::{Cause, Fault};
 use crate::prompt::Prompt;
 use crate::question::{Question, Reasons};
 use crate::record::{Answer, AnswerState, Record, Score};
 use crate::reply::{Finish, Replies, Reply};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -31,11 +30,33 @@ pub struct ArmScores {
     pub missing: u64,
 }
 
+/// Whose prompts stand in the records: they are large, and scoring rarely looks at them.
+pub enum Prompts<'a> {
+    /// Everybody's.
+    All,
+    /// Those of some questions.
+    Of(&'a BTreeSet<String>),
+}
+
+impl Prompts<'_> {
+    fn hold(&self, question: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(ids) => ids.contains(question),
+        }
+    }
+}
+
 /// Reads all outcomes of an arm and scores them.
 ///
 /// # Errors
 /// When files are damaged or a component is broken.
-pub fn score_arm(desk: &Desk<'_>, folder: &Path, arm: &Arm) -> Result<ArmScores, Fault> {
+pub fn score_arm(
+    desk: &Desk<'_>,
+    folder: &Path,
+    arm: &Arm,
+    prompts: &Prompts<'_>,
+) -> Result<ArmScores, Fault> {
     let mut scored =
         ArmScores { records: Vec::new(), scores: BTreeMap::new(), dropped: Reasons::new(), missing: 0 };
     let mut questions = QuestionReader::open(folder)?;
@@ -45,7 +66,7 @@ pub fn score_arm(desk: &Desk<'_>, folder: &Path, arm: &Arm) -> Result<ArmScores,
             break;
         }
         let read: Vec<Result<Outcome, Fault>> =
-            chunk.into_par_iter().map(|question| outcomes(desk, arm, question)).collect();
+            chunk.into_par_iter().map(|question| outcomes(desk, arm, question, prompts)).collect();
         for outcome in read {
             match outcome? {
                 Outcome::Dropped(reason) => *scored.dropped.entry(reason).or_default() += 1,
@@ -69,7 +90,7 @@ enum Outcome {
     Records { records: Vec<Record>, missing: u64 },
 }
 
-fn outcomes(desk: &Desk<'_>, arm: &Arm, question: Question) -> Result<Outcome, Fault> {
+fn outcomes(desk: &Desk<'_>, arm: &Arm, question: Question, prompts: &Prompts<'_>) -> Result<Outcome, Fault> {
     let renderer = &desk.parts.renderers[arm.renderer].digest;
     let mut places = Vec::new();
     {
@@ -101,7 +122,11 @@ fn outcomes(desk: &Desk<'_>, arm: &Arm, question: Question) -> Result<Outcome, F
             arm: arm.name.clone(),
             question: question.clone(),
             trial,
-            prompt: stored_prompt(desk, &prompt)?,
+            prompt: if prompts.hold(&question.id) {
+                stored_prompt(desk, &prompt)?
+            } else {
+                Prompt::default()
+            },
             reply,
             fault,
             answer,
@@ -123,8 +148,7 @@ fn read(desk: &Desk<'_>, question: &Question, reply: &Reply) -> Result<Answer, F
     if reply.finish == Finish::Refused {
         return Ok(Answer::without_value(AnswerState::Refused));
     }
-    catch_unwind(AssertUnwindSafe(|| desk.parts.family.read(question, reply)))
-        .unwrap_or_else(|panic| Err(Fault::internal(format!("the family panicked: {}", panic_text(&panic)))))
+    guarded("the family", Cause::Internal, || desk.parts.family.read(question, reply))
         .map_err(|fault| fault.within(format!("reading the reply to {}", question.id)))
 }
 
@@ -133,14 +157,16 @@ fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<O
     let mut replies = Replies::default();
     let mut rounds = 0;
     loop {
-        let needs = metric.consult(records, &replies)?;
+        let needs = guarded("the metric", Cause::Internal, || metric.consult(records, &replies))?;
         if needs.is_empty() {
             break;
         }
         if rounds == consult::MAX_ROUNDS {
             return Err(Fault::internal(format!("metric '{name}' still consults after {rounds} rounds")));
         }
-        consult::answer(desk, &format!("metric:{name}"), needs, &mut replies)?;
+        if !consult::answer(desk, &format!("metric:{name}"), needs, &mut replies)? {
+            break;
+        }
         rounds += 1;
     }
     records
@@ -149,8 +175,8 @@ fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<O
             if record.answer.state == AnswerState::Failed {
                 return Ok(None);
             }
-            let score =
-                metric.score(record, &replies).map_err(|fault| fault.within(format!("metric '{name}'")))?;
+            let score = guarded("the metric", Cause::Internal, || metric.score(record, &replies))
+                .map_err(|fault| fault.within(format!("metric '{name}'")))?;
             match &score {
                 Some(score)
                     if !score.value.is_finite() || score.stats.iter().any(|stat| !stat.is_finite()) =>

@@ -10,7 +10,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,37 +30,36 @@ const TEXTS: [TextColumn; 10] = [
     ("flags", |record| Some(record.answer.flags.join(" "))),
 ];
 
-/// Writes the scores of all arms: one row group an arm.
-///
-/// # Errors
-/// When the disk is full.
-pub fn write_scores(path: &Path, metrics: &[String], arms: &[ArmScores]) -> Result<(), Fault> {
-    let facets: BTreeSet<&str> = arms
-        .iter()
-        .flat_map(|arm| &arm.records)
-        .flat_map(|record| record.question.facets.keys())
-        .map(String::as_str)
-        .collect();
-    let facets: Vec<&str> = facets.into_iter().collect();
-    write_whole(path, |out| {
-        let mut bytes = Vec::new();
-        write(&mut bytes, metrics, &facets, arms).map_err(std::io::Error::other)?;
-        out.write_all(&bytes)
-    })
-    .map_err(|fault| fault.within("scores"))
+/// A scores file being made; compressed columns wait in memory, records do not.
+pub struct ScoresFile {
+    file: SerializedFileWriter<Vec<u8>>,
+    metrics: Vec<String>,
+    facets: Vec<String>,
 }
 
-fn write(
-    out: &mut Vec<u8>,
-    metrics: &[String],
-    facets: &[&str],
-    arms: &[ArmScores],
-) -> Result<(), ParquetError> {
-    let properties = WriterProperties::builder().set_created_by("situs".to_owned()).build();
-    let schema = Arc::new(schema(metrics, facets)?);
-    let mut file = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
-    for arm in arms {
-        let mut group = file.next_row_group()?;
+impl ScoresFile {
+    /// A file with a column for each metric and each facet.
+    ///
+    /// # Errors
+    /// When two columns would have one name.
+    pub fn new(metrics: Vec<String>, facets: Vec<String>) -> Result<Self, Fault> {
+        let properties = WriterProperties::builder().set_created_by("situs".to_owned()).build();
+        let schema = schema(&metrics, &facets).map_err(broken)?;
+        let file =
+            SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).map_err(broken)?;
+        Ok(Self { file, metrics, facets })
+    }
+
+    /// Adds one arm as a row group.
+    ///
+    /// # Errors
+    /// When the columns do not fit the records.
+    pub fn add(&mut self, arm: &ArmScores) -> Result<(), Fault> {
+        self.add_group(arm).map_err(broken)
+    }
+
+    fn add_group(&mut self, arm: &ArmScores) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
         for (_, text) in TEXTS {
             texts(&mut group, arm.records.iter().map(text))?;
         }
@@ -71,22 +69,34 @@ fn write(
         column::<DoubleType>(&mut group, &chances, None)?;
         let right: Vec<bool> = arm.records.iter().map(Record::is_right).collect();
         column::<BoolType>(&mut group, &right, None)?;
-        for metric in metrics {
+        for metric in &self.metrics {
             let scores = arm.scores.get(metric).map(Vec::as_slice).unwrap_or_default();
             let levels: Vec<i16> = scores.iter().map(|score| i16::from(score.is_some())).collect();
             let values: Vec<f64> = scores.iter().flatten().map(|score| score.value).collect();
             column::<DoubleType>(&mut group, &values, Some(&levels))?;
         }
-        for facet in facets {
-            texts(&mut group, arm.records.iter().map(|record| record.question.facets.get(*facet).cloned()))?;
+        for facet in &self.facets {
+            texts(&mut group, arm.records.iter().map(|record| record.question.facets.get(facet).cloned()))?;
         }
         group.close()?;
+        Ok(())
     }
-    file.close()?;
-    Ok(())
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn finish(self, path: &Path) -> Result<(), Fault> {
+        let bytes = self.file.into_inner().map_err(broken)?;
+        write_whole(path, |out| out.write_all(&bytes))
+    }
 }
 
-fn schema(metrics: &[String], facets: &[&str]) -> Result<Type, ParquetError> {
+fn broken(error: ParquetError) -> Fault {
+    Fault::internal(format!("scores: {error}"))
+}
+
+fn schema(metrics: &[String], facets: &[String]) -> Result<Type, ParquetError> {
     let text = |name: &str| {
         Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
             .with_repetition(Repetition::OPTIONAL)

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Question id.
-    pub id: String,
+    pub id: u128,
     /// Index of its case.
     pub case: usize,
     /// Cell of the factor grid, as a hash of its name.
@@ -75,7 +75,7 @@ struct Bundle {
     /// Turn of these cells among all, within a rank.
     turn: u64,
     key: f64,
-    tie: String,
+    tie: u128,
 }
 
 /// Indices of the selected candidates, ascending.
@@ -129,18 +129,13 @@ fn rank(candidates: &[Candidate], seed: u64) -> Vec<Bundle> {
         .into_values()
         .map(|members| {
             // The smallest question id names the bundle: case order and indices must not matter.
-            let tie = members
-                .iter()
-                .map(|index| candidates[*index].id.as_str())
-                .min()
-                .unwrap_or_default()
-                .to_owned();
+            let tie = members.iter().map(|index| candidates[*index].id).min().unwrap_or_default();
             let first = &candidates[members[0]];
             let weight: u64 = first.structures.iter().map(|structure| counts[structure]).sum();
             let mut cells: Vec<u64> = members.iter().map(|index| candidates[*index].cell).collect();
             cells.sort_unstable();
             cells.dedup();
-            let key = -root.of(&tie).unit().ln() * weight as f64;
+            let key = -root.of(format_args!("{tie:032x}")).unit().ln() * weight as f64;
             let turn = root.of(format!("{cells:?}")).bits();
             Bundle { level: first.level, cells, turn, key, tie, members }
         })
@@ -193,7 +188,8 @@ mod tests {
                 for item in 0..(10 - 2 * cell) {
                     for member in 0..2 {
                         pool.push(Candidate {
-                            id: format!("{case}-{cell}-{item}-{member}"),
+                            id: ((case as u128 * 10 + u128::from(cell)) * 100 + u128::from(item)) * 10
+                                + u128::from(member),
                             case,
                             cell: cell * 2 + member,
                             bundle: cell * 100 + item,
@@ -207,8 +203,8 @@ mod tests {
         pool
     }
 
-    fn ids(pool: &[Candidate], selected: &[usize]) -> Vec<String> {
-        let mut ids: Vec<String> = selected.iter().map(|index| pool[*index].id.clone()).collect();
+    fn ids(pool: &[Candidate], selected: &[usize]) -> Vec<u128> {
+        let mut ids: Vec<u128> = selected.iter().map(|index| pool[*index].id).collect();
         ids.sort();
         ids
     }
@@ -271,7 +267,7 @@ mod tests {
         // Every other cell asks about rare structures; one question a cell.
         let pool: Vec<Candidate> = (0..2000u32)
             .map(|item| Candidate {
-                id: item.to_string(),
+                id: u128::from(item),
                 case: 0,
                 cell: u64::from(item),
                 bundle: u64::from(item),
@@ -290,7 +286,7 @@ mod tests {
         for item in 0..1000u32 {
             let structures = if item < 100 { [item + 10, item + 200] } else { [0, 1] };
             pool.push(Candidate {
-                id: item.to_string(),
+                id: u128::from(item),
                 case: 0,
                 cell: 0,
                 bundle: u64::from(item),

@@ -97,6 +97,9 @@ pub struct ArmSummary {
     pub sampler: String,
     /// Marks for the reader, e.g. `reads answers`.
     pub stamps: Vec<String>,
+    /// Requests that were never made: the run was interrupted, and its figures are of a part.
+    #[serde(default)]
+    pub missing: u64,
     /// All records.
     pub overall: Cell,
     /// Named parts of the questions, as the config declares them (`mark-only`: what only sight can answer).

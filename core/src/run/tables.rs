@@ -1,10 +1,10 @@
 //! From scored records to table cells: every figure with n, clusters and intervals.
 
-use super::execute::Desk;
+use super::desk::{Desk, guarded};
 use super::score::ArmScores;
 use super::summary::{ArmSummary, Cell, Comparison, FacetTable};
 use crate::config::{Composite, MissingCells, RunTable, Slice};
-use crate::fault::Fault;
+use crate::fault::{Cause, Fault};
 use crate::metric::Metric;
 use crate::record::{AnswerState, Record, Score, Scored, ScoredRecord, Summary};
 use crate::stats;
@@ -60,6 +60,7 @@ impl Tables<'_> {
             model: card.name.clone(),
             sampler: arm.sampler_identity.name.clone(),
             stamps,
+            missing: 0,
             overall: self.cell(scores, &all)?,
             slices,
             facets,
@@ -85,6 +86,34 @@ impl Tables<'_> {
             })
             .map(|(facet, levels)| (facet, levels.into_iter().collect()))
             .collect()
+    }
+
+    /// Gives records the values that a metric can only tell for the whole corpus.
+    ///
+    /// # Errors
+    /// When a metric is broken.
+    pub fn fill_values(&self, arm: &mut ArmScores) -> Result<(), Fault> {
+        for (name, (metric, _)) in &self.desk.parts.metrics {
+            let scores = arm.scores.get(name).map(Vec::as_slice).unwrap_or_default();
+            let records = arm.records.iter().zip(scores);
+            let scored = Scored {
+                records: records
+                    .map(|(record, score)| ScoredRecord { record, score: score.clone() })
+                    .collect(),
+                seed: self.desk.seed,
+                replicates: self.run.bootstrap,
+            };
+            let own = guarded("the metric", Cause::Internal, || metric.summarise(&scored))?;
+            let Some(values) = own.and_then(|own| own.values) else { continue };
+            let filled = scored
+                .records
+                .iter()
+                .zip(values)
+                .map(|(one, value)| one.score.clone().or_else(|| value.map(Score::mean)))
+                .collect();
+            arm.scores.insert(name.clone(), filled);
+        }
+        Ok(())
     }
 
     /// One cell over some records.
@@ -143,8 +172,9 @@ impl Tables<'_> {
             seed: self.desk.seed,
             replicates: self.run.bootstrap,
         };
-        if let Some(own) = metric.summarise(&scored)? {
-            return Ok(own);
+        if let Some(own) = guarded("the metric", Cause::Internal, || metric.summarise(&scored))? {
+            // Values of single records belong into the scores file, not into every cell of the summary.
+            return Ok(Summary { values: None, ..own });
         }
         let of: Vec<(&Record, &Score)> = indices
             .iter()
@@ -273,40 +303,12 @@ fn by_question<'a>(of: &[(&'a Record, &Score)]) -> BTreeMap<&'a str, (f64, usize
     questions
 }
 
-/// A mean with clustered error; for right-or-wrong scores the pooled Beta interval stands beside it.
+/// The mean over questions, trials averaged first.
 fn mean(of: &[(&Record, &Score)]) -> Summary {
     let questions = by_question(of);
     let values: Vec<f64> = questions.values().map(|(value, ..)| *value).collect();
     let clusters: Vec<&str> = questions.values().map(|(.., cluster)| *cluster).collect();
-    let estimate = stats::clustered_mean(&values, &clusters);
-    let binary = !of.is_empty() && of.iter().all(|(_, score)| score.value == 0.0 || score.value == 1.0);
-    let successes = of.iter().filter(|(_, score)| score.value == 1.0).count() as u64;
-    let beta =
-        binary.then(|| stats::pooled_beta(successes, of.len() as u64, 1.0, 1.0, stats::LEVEL)).flatten();
-    let inside = |(low, high): (f64, f64)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] };
-    // A clustered error of zero says that nothing varied, not that nothing is uncertain.
-    let clustered = estimate
-        .and_then(|estimate| estimate.interval_t)
-        .filter(|(low, high)| high > low)
-        .map(|interval| (inside(interval), "mean, cluster-robust t"));
-    // With none or all right the equal-tailed interval leaves the mean out; there it reaches to the end.
-    let pooled = beta.map(|(low, high)| {
-        let low = if successes == 0 { 0.0 } else { low };
-        let high = if successes == of.len() as u64 { 1.0 } else { high };
-        ([low, high], "mean, pooled Beta(1,1)")
-    });
-    let (interval, estimator) =
-        clustered.or(pooled).map_or((None, "mean"), |(interval, name)| (Some(interval), name));
-    Summary {
-        value: estimate.map(|estimate| estimate.mean),
-        n: of.len(),
-        clusters: estimate.map_or(0, |estimate| estimate.clusters),
-        standard_error: estimate.and_then(|estimate| estimate.se_clustered),
-        interval,
-        estimator: estimator.to_owned(),
-        others: beta.map(|(low, high)| ("pooled Beta(1,1)".to_owned(), [low, high])).into_iter().collect(),
-        values: None,
-    }
+    stats::mean_estimate(&values, &clusters).map_or_else(Summary::nothing, Summary::from)
 }
 
 fn compare(

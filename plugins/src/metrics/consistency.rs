@@ -121,30 +121,5 @@ fn chose_one_of_two(record: &Record) -> bool {
 fn summarised(verdicts: &[Verdict]) -> Summary {
     let values: Vec<f64> = verdicts.iter().map(|verdict| f64::from(u8::from(verdict.passed))).collect();
     let clusters: Vec<&str> = verdicts.iter().map(|verdict| verdict.cluster.as_str()).collect();
-    let passed = verdicts.iter().filter(|verdict| verdict.passed).count() as u64;
-    let estimate = stats::clustered_mean(&values, &clusters);
-    let pooled = (!values.is_empty())
-        .then(|| stats::pooled_beta(passed, values.len() as u64, 1.0, 1.0, stats::LEVEL))
-        .flatten()
-        .map(|(low, high)| [low, high]);
-    // A clustered error of zero says that nothing varied, not that nothing is uncertain.
-    let clustered = estimate
-        .and_then(|estimate| estimate.interval_t)
-        .filter(|(low, high)| high > low)
-        .map(|(low, high)| [low.max(0.0), high.min(1.0)]);
-    let (interval, estimator) = match (clustered, pooled) {
-        (Some(interval), _) => (Some(interval), "mean, cluster-robust t"),
-        (None, Some(interval)) => (Some(interval), "mean, pooled Beta(1,1)"),
-        (None, None) => (None, "mean"),
-    };
-    Summary {
-        value: estimate.map(|estimate| estimate.mean),
-        n: values.len(),
-        clusters: estimate.map_or(0, |estimate| estimate.clusters),
-        standard_error: estimate.and_then(|estimate| estimate.se_clustered),
-        interval,
-        estimator: estimator.to_owned(),
-        others: pooled.map(|interval| ("pooled Beta(1,1)".to_owned(), interval)).into_iter().collect(),
-        values: None,
-    }
+    stats::mean_estimate(&values, &clusters).map_or_else(Summary::nothing, Summary::from)
 }
