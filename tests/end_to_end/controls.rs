@@ -174,8 +174,8 @@ fn in_the_mirror_right_and_left_change_places_and_nothing_else_does() {
         SMALL_TORSO,
         "dataset.cases=1",
         "family.dims=[\"3d\"]",
-        "family.visual=[\"none\", \"mask\"]",
-        "family.ablations=[\"none\"]",
+        // Truths need no pictures.
+        "family.ablations=[\"text_only\"]",
         "family.frames=16",
         "family.templates=[\"RA-O1\", \"RA-O2\", \"RC-O1\", \"RC-O2\", \"RF-O\"]",
         "family.view_statements=[\"edges\", \"convention\", \"none\"]",

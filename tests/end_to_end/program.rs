@@ -9,12 +9,14 @@ use std::process::{Child, Command, Output, Stdio};
 pub const LIMIT: usize = 40;
 
 /// One small phantom, single slices, a part of the grid.
-const SMALL: [&str; 8] = [
+const SMALL: [&str; 9] = [
     "dataset.cases=1",
     "dataset.shape=[94, 73, 125]",
     "family.slice_filter=false",
     "family.dims=[\"2d\"]",
     "family.visual=[\"mask\", \"none\"]",
+    // Letters need room; without them every question can be drawn on a small picture.
+    "family.identities=[\"colour\"]",
     "family.ablations=[\"none\"]",
     "family.orientations=[\"standard_radiological\"]",
     "family.long_side=128",

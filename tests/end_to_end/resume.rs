@@ -95,7 +95,8 @@ fn another_config_in_the_same_folder_is_refused_naming_the_difference() {
     exits(run(folder.path(), &[]), 0);
     let before = finals(folder.path());
     for (more, difference) in [
-        (&["--seed", "1"][..], "run.seed was 0, is 1"),
+        (&["--set", "run.trials=2"][..], "run.trials was 1, is 2"),
+        (&["--seed", "1"], "data was"),
         (&["--set", "family.most_marks=4"], "family.params.most_marks was 6, is 4"),
         (&["--model", "oracle"], "arms[0].model was"),
         (&["--temperature", "0.7"], "temperature was 0.5, is 0.7"),

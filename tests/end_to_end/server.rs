@@ -112,7 +112,7 @@ fn a_server_that_went_away_ends_the_run_and_loses_nothing() {
     for more in [&["--limit", "20"][..], &["--model-name", "stub-model", "--limit", "20"]] {
         let output = ask(folder.path(), &base_url, more).output().unwrap();
         refused(&output, 5, &[&address, "is the server running"]);
-        assert_eq!(std::fs::read(folder.path().join("journal.jsonl")).unwrap(), journal_before);
+        assert!(std::fs::read(folder.path().join("journal.jsonl")).unwrap() == journal_before);
     }
     let printed = json(situs(&["score", folder.path().to_str().unwrap()]), 0);
     assert_eq!(printed["summary"]["arms"][0]["overall"]["n"], 10, "what was answered is still scored");
