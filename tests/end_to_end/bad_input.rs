@@ -76,7 +76,11 @@ fn a_label_map_or_mask_on_another_grid_is_refused_with_both_grids() {
         let folder = patient(FILES, ALL_SLICES);
         std::fs::write(folder.path().join("labels.nii.gz"), shifted(shape)).unwrap();
         let size = format!("48 x 40 x {} voxels", shape[2]);
-        refused(&run(folder.path()), 4, &["the label map lies on another grid", &size, "48 x 40 x 44 voxels"]);
+        refused(
+            &run(folder.path()),
+            4,
+            &["the label map lies on another grid", &size, "48 x 40 x 44 voxels"],
+        );
     }
     let folder = patient("image = \"ct.nii.gz\"\nmasks = \"masks\"", ALL_SLICES);
     let masks = folder.path().join("masks");
@@ -109,7 +113,11 @@ fn an_unknown_component_or_field_is_found_by_line_with_the_nearest_name() {
     let good = "[dataset]\nuse = \"phantom\"\n[family]\nuse = \"mis-ground\"\n[renderer]\nuse = \"slices\"\n[model]\nuse = \"oracle\"\n";
     for (from, to, messages) in [
         ("phantom", "phantm", &["run.toml:2: ", "phantm", "did you mean 'phantom'?"][..]),
-        ("[renderer]", "long_sde = 5\n[renderer]", &["run.toml:5: ", "unknown field `long_sde`", "`long_side`"]),
+        (
+            "[renderer]",
+            "long_sde = 5\n[renderer]",
+            &["run.toml:5: ", "unknown field `long_sde`", "`long_side`"],
+        ),
         ("[renderer]", "planes = [\"axil\"]\n[renderer]", &["run.toml:5: ", "axil", "axial"]),
         ("[renderer]", "long_side = \"big\"\n[renderer]", &["run.toml:5: ", "long_side", "u32", "big"]),
         ("[model]", "[modell]", &["run.toml:7: ", "modell", "did you mean 'model'?"]),
@@ -131,9 +139,8 @@ fn a_filter_that_leaves_nothing_is_named_with_what_it_measured() {
 #[test]
 fn data_that_is_not_there_or_could_be_two_things_is_refused() {
     let folder = patient(FILES, ALL_SLICES);
-    let with_data = |data: &str| {
-        situs(&["run", "run.toml", "--data", data]).current_dir(folder.path()).output().unwrap()
-    };
+    let with_data =
+        |data: &str| situs(&["run", "run.toml", "--data", data]).current_dir(folder.path()).output().unwrap();
     refused(&with_data("nowhere"), 4, &["nowhere"]);
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     refused(&with_data("empty"), 2, &["no known layout", "empty", "TotalSegmentator"]);
@@ -153,7 +160,8 @@ fn one_damaged_case_costs_itself() {
         let whole = if case == "s0002" { image.len() / 3 } else { image.len() };
         std::fs::write(masks.parent().unwrap().join("ct.nii.gz"), &image[..whole]).unwrap();
         for organ in organs() {
-            std::fs::write(masks.join(format!("{organ}.nii.gz")), gzip(&Order::CANONICAL.mask(organ))).unwrap();
+            std::fs::write(masks.join(format!("{organ}.nii.gz")), gzip(&Order::CANONICAL.mask(organ)))
+                .unwrap();
         }
     }
     config(folder.path(), FILES, ALL_SLICES);

@@ -17,7 +17,8 @@ fn limited(command: &Command, kib: usize) -> Output {
 
 /// Last part of the path that stderr names after "cannot write" and the like.
 fn named_file(errors: &str) -> String {
-    let line = errors.lines().find(|line| line.starts_with("situs: cannot")).unwrap_or_else(|| panic!("{errors}"));
+    let line =
+        errors.lines().find(|line| line.starts_with("situs: cannot")).unwrap_or_else(|| panic!("{errors}"));
     let path = line.split(": ").nth(1).unwrap().rsplit(' ').next().unwrap();
     Path::new(path).file_name().unwrap().to_str().unwrap().to_owned()
 }
@@ -45,7 +46,10 @@ fn a_full_disk_names_the_file_keeps_the_journal_whole_and_the_next_run_finishes(
                 continue;
             }
             assert_eq!(output.status.code(), Some(1), "{kib} KiB: {errors}");
-            assert!(errors.contains("help: ") && errors.contains("room"), "what to do, at {kib} KiB: {errors}");
+            assert!(
+                errors.contains("help: ") && errors.contains("room"),
+                "what to do, at {kib} KiB: {errors}"
+            );
             let file = named_file(&errors);
             hit.insert(if file.ends_with(".png") { "a picture".to_owned() } else { file });
             if folder.path().join("journal.jsonl").exists() {

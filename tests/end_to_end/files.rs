@@ -83,14 +83,16 @@ const ORGANS: [Organ; 7] = [
 
 /// Name map of the label map.
 pub fn names() -> String {
-    let entries: Vec<String> = ORGANS.iter().map(|(label, name, ..)| format!("\"{label}\": \"{name}\"")).collect();
+    let entries: Vec<String> =
+        ORGANS.iter().map(|(label, name, ..)| format!("\"{label}\": \"{name}\"")).collect();
     format!("{{{}}}", entries.join(", "))
 }
 
 /// Label of a voxel given along right, anterior, superior.
 fn label(place: [usize; 3]) -> u8 {
     let inside = |centre: &[f32; 3], half: &[f32; 3]| {
-        let square = |axis: usize| ((place[axis] as f32 / SHAPE[axis] as f32 - centre[axis]) / half[axis]).powi(2);
+        let square =
+            |axis: usize| ((place[axis] as f32 / SHAPE[axis] as f32 - centre[axis]) / half[axis]).powi(2);
         square(0) + square(1) + square(2) <= 1.0
     };
     ORGANS.iter().find(|(.., centre, half)| inside(centre, half)).map_or(0, |(label, ..)| *label)

@@ -78,7 +78,8 @@ fn all_48_storage_orders_give_the_same_questions_and_pictures() {
     let (questions, media) = expected.unwrap();
     let text = String::from_utf8(questions).unwrap();
     assert_eq!(text.lines().count(), 30);
-    for word in ["axial", "coronal", "sagittal", "standard_radiological", "ras_plus_raw", "\"2d\"", "\"3d\""] {
+    for word in ["axial", "coronal", "sagittal", "standard_radiological", "ras_plus_raw", "\"2d\"", "\"3d\""]
+    {
         assert!(text.contains(word), "{word} is not among what was compared");
     }
     assert!(media.len() > 50, "{} pictures", media.len());

@@ -1,6 +1,6 @@
 //! A finished run again: replayed, scored anew, compared with the published table.
 
-use crate::program::{LIMIT, ask, differing, exits, finals, json, of_kind, journal, reply, run, situs, text};
+use crate::program::{LIMIT, ask, differing, exits, finals, journal, json, of_kind, reply, run, situs, text};
 use crate::stub_server::StubServer;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -49,7 +49,10 @@ fn a_run_is_compared_with_the_published_table_cell_by_cell() {
     assert_eq!(printed["suite"], "mis-ground");
     let cells = printed["cells"].as_array().unwrap();
     for cell in cells {
-        assert!(cell["cell"].is_string() && cell["published"].is_number() && cell["source"].is_string(), "{cell}");
+        assert!(
+            cell["cell"].is_string() && cell["published"].is_number() && cell["source"].is_string(),
+            "{cell}"
+        );
         let ran = cell["n"].as_u64().unwrap() > 0;
         assert_eq!(cell["ours"].is_number(), ran, "{cell}");
         match cell["verdict"].as_str().unwrap() {

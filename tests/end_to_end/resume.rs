@@ -1,6 +1,8 @@
 //! Killed, interrupted, doubled and changed runs.
 
-use crate::program::{LIMIT, ask, differing, exits, finals, journal, json, of_kind, refused, reply, run, start, wait_until};
+use crate::program::{
+    LIMIT, ask, differing, exits, finals, journal, json, of_kind, refused, reply, run, start, wait_until,
+};
 use crate::stub_server::{Act, StubServer};
 use serde_json::json;
 use std::path::PathBuf;
@@ -45,7 +47,11 @@ fn a_run_killed_at_any_moment_resumes_to_the_same_files() {
         let printed = json(ask(folder.path(), &server.base_url(), &SLOWLY), 0);
         assert_eq!(posts(&server) - before, LIMIT - kept, "what was answered is not asked again");
         assert_eq!(printed["asked"], LIMIT - kept);
-        assert_eq!(differing(&finals(folder.path()), &expected), Vec::<PathBuf>::new(), "killed after {moments:?}");
+        assert_eq!(
+            differing(&finals(folder.path()), &expected),
+            Vec::<PathBuf>::new(),
+            "killed after {moments:?}"
+        );
     }
 }
 
@@ -102,7 +108,11 @@ fn another_config_in_the_same_folder_is_refused_naming_the_difference() {
         (&["--temperature", "0.7"], "temperature was 0.5, is 0.7"),
         (&["--control", "mirror"], "run.mirrored was false, is true"),
     ] {
-        refused(&run(folder.path(), more).output().unwrap(), 2, &["holds another run", difference, "--output"]);
+        refused(
+            &run(folder.path(), more).output().unwrap(),
+            2,
+            &["holds another run", difference, "--output"],
+        );
         assert_eq!(differing(&finals(folder.path()), &before), Vec::<PathBuf>::new());
     }
     // Patience and tables are free to change.
@@ -115,7 +125,10 @@ fn a_limit_may_grow_and_asks_only_what_is_new() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(json(run(folder.path(), &["--limit", "12"]), 0)["asked"], 12);
     let printed = json(run(folder.path(), &[]), 0);
-    assert_eq!((&printed["asked"], &printed["summary"]["plan"]["selected"]), (&json!(LIMIT - 12), &json!(LIMIT)));
+    assert_eq!(
+        (&printed["asked"], &printed["summary"]["plan"]["selected"]),
+        (&json!(LIMIT - 12), &json!(LIMIT))
+    );
     let at_once = tempfile::tempdir().unwrap();
     exits(run(at_once.path(), &[]), 0);
     assert_eq!(differing(&finals(folder.path()), &finals(at_once.path())), Vec::<PathBuf>::new());

@@ -1,6 +1,8 @@
 //! Runs against an OpenAI-compatible server: found, broken, overloaded, locked, absent.
 
-use crate::program::{LIMIT, ask, differing, exits, finals, journal, json, of_kind, refused, reply, situs, text, wait_until};
+use crate::program::{
+    LIMIT, ask, differing, exits, finals, journal, json, of_kind, refused, reply, situs, text, wait_until,
+};
 use crate::stub_server::{Act, Seen, StubServer};
 use serde_json::{Value, json};
 use std::net::TcpStream;
@@ -21,7 +23,10 @@ fn the_only_served_model_is_found_asked_and_scored() {
     assert_eq!((&arm["overall"]["n"], &arm["overall"]["parse_rate"]), (&json!(LIMIT), &json!(1.0)));
     let accuracy = arm["overall"]["figures"]["accuracy"]["value"].as_f64().unwrap();
     assert!((0.1..0.9).contains(&accuracy), "some answers are right and some wrong: {accuracy}");
-    assert_eq!((&printed["asked"], &printed["failed"], &printed["exit"]), (&json!(LIMIT), &json!(0), &json!(0)));
+    assert_eq!(
+        (&printed["asked"], &printed["failed"], &printed["exit"]),
+        (&json!(LIMIT), &json!(0), &json!(0))
+    );
 
     let first = &server.seen()[0];
     assert_eq!((first.method.as_str(), first.path.as_str()), ("GET", "/v1/models"));
@@ -54,7 +59,11 @@ fn a_prompt_that_always_fails_costs_itself_and_is_all_the_next_run_asks_for() {
     let server = StubServer::chat(move |seen| {
         let mut doomed = first.lock().unwrap();
         let fails = *doomed.get_or_insert_with(|| seen.body.clone()) == seen.body;
-        if fails && !is_mended.load(Ordering::SeqCst) { Act::status(500, "out of order") } else { reply(seen) }
+        if fails && !is_mended.load(Ordering::SeqCst) {
+            Act::status(500, "out of order")
+        } else {
+            reply(seen)
+        }
     });
     let folder = tempfile::tempdir().unwrap();
     let printed = json(ask(folder.path(), &server.base_url(), &[]), 3);
@@ -83,12 +92,13 @@ fn a_prompt_that_always_fails_costs_itself_and_is_all_the_next_run_asks_for() {
 
 #[test]
 fn faults_that_pass_leave_a_count_and_nothing_else() {
-    let server = StubServer::chat(|seen| match (seen.nth, seen.body.iter().map(|b| u32::from(*b)).sum::<u32>() % 4) {
-        (0, 0) => Act::status(500, "restarting"),
-        (0, 1) => Act::status(429, "slow down").with_header("Retry-After", "0.05"),
-        (0, 2) => Act::Drop,
-        _ => reply(seen),
-    });
+    let server =
+        StubServer::chat(|seen| match (seen.nth, seen.body.iter().map(|b| u32::from(*b)).sum::<u32>() % 4) {
+            (0, 0) => Act::status(500, "restarting"),
+            (0, 1) => Act::status(429, "slow down").with_header("Retry-After", "0.05"),
+            (0, 2) => Act::Drop,
+            _ => reply(seen),
+        });
     let (troubled, calm) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let printed = json(ask(troubled.path(), &server.base_url(), &[]), 0);
     assert!(printed["retries"].as_u64().unwrap() >= 10, "{}", printed["retries"]);
@@ -128,7 +138,8 @@ fn several_served_models_are_named_and_one_has_to_be_chosen() {
     let output = ask(folder.path(), &server.base_url(), &[]).output().unwrap();
     refused(&output, 2, &["small-vlm", "large-vlm", "--model-name"]);
     assert!(posts(&server).is_empty());
-    let printed = json(ask(folder.path(), &server.base_url(), &["--model-name", "large-vlm", "--limit", "4"]), 0);
+    let printed =
+        json(ask(folder.path(), &server.base_url(), &["--model-name", "large-vlm", "--limit", "4"]), 0);
     assert_eq!(printed["summary"]["arms"][0]["model"], "large-vlm");
     assert!(posts(&server).iter().all(|seen| seen.json()["model"] == "large-vlm"));
 }
