@@ -47,6 +47,10 @@ name = "random"
 model = { use = "random" }
 "#;
 
+/// Every display that can be asked for.
+const ALL_DISPLAYS: &str = r#"family.orientations=["standard_radiological", "standard_neurological", "ras_plus_raw",
+    "ras_plus_transposed", "ras_first_raw", "ras_first_transposed"]"#;
+
 /// Smallest torso that keeps the adrenal glands.
 const SMALL_TORSO: &str = "dataset.shape=[94, 73, 125]";
 
@@ -133,7 +137,7 @@ fn baselines_bound_the_table_and_a_mirror_breaks_the_prior() {
 fn where_organs_swap_places_names_say_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let done = ask(
-        &[SMALL_TORSO, "dataset.cases=8", "dataset.arrangement=shuffled", "run.questions=400"],
+        &[SMALL_TORSO, "dataset.cases=8", "dataset.arrangement=shuffled", "run.questions=400", ALL_DISPLAYS],
         folder.path(),
     );
     done.check_bounds();
@@ -147,7 +151,13 @@ fn where_organs_swap_places_names_say_nothing() {
 fn knees_are_read_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let done = ask(
-        &["dataset.body=knee", "dataset.cases=2", "dataset.shape=[96, 96, 96]", "run.questions=300"],
+        &[
+            "dataset.body=knee",
+            "dataset.cases=2",
+            "dataset.shape=[96, 96, 96]",
+            "run.questions=300",
+            ALL_DISPLAYS,
+        ],
         folder.path(),
     );
     done.check_bounds();
