@@ -165,13 +165,14 @@ impl Fault {
     }
 }
 
-/// A data fault for a file that could not be read or written.
+/// A data fault for a file that could not be read or written; an internal one, with advice, where room is missing.
 pub fn file_fault(action: &str, path: &std::path::Path, error: &std::io::Error) -> Fault {
-    let cause = match error.kind() {
-        std::io::ErrorKind::StorageFull
-        | std::io::ErrorKind::FileTooLarge
-        | std::io::ErrorKind::QuotaExceeded => Cause::Internal,
-        _ => Cause::Data,
-    };
-    Fault::new(cause, format!("cannot {action} {}: {error}", path.display()))
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let what = format!("cannot {action} {}: {error}", path.display());
+    match error.kind() {
+        StorageFull | FileTooLarge | QuotaExceeded => {
+            Fault::internal(what).help("make room and run the same command again")
+        }
+        _ => Fault::data(what),
+    }
 }

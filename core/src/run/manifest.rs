@@ -124,13 +124,15 @@ impl Manifest {
         })
     }
 
-    /// Writes the manifest, or checks it against the one that is there.
+    /// Writes the manifest, or checks it against the one that is there. A folder in which nothing was planned or asked
+    /// yet holds no run: a config or a file that was mended since is welcome.
     ///
     /// # Errors
     /// A config fault naming the first part that differs.
     pub fn settle(&self, folder: &Path) -> Result<(), Fault> {
         let path = folder.join("manifest.json");
-        if path.exists() {
+        let asked = std::fs::metadata(folder.join("journal.jsonl")).is_ok_and(|journal| journal.len() > 0);
+        if path.exists() && (asked || folder.join("plan.json").exists()) {
             let earlier: Manifest = read_json(&path)?;
             if earlier.identity != self.identity {
                 let place = first_difference(&earlier.deciding(), &self.deciding(), "");

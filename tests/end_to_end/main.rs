@@ -1,0 +1,19 @@
+//! From configs and files to scored tables, through the program and the public interface.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod bad_input;
+mod controls;
+mod disk;
+mod files;
+mod orientation;
+mod program;
+mod real_data;
+mod replay;
+mod resume;
+mod server;
+#[path = "../../plugins/tests/support/stub_server.rs"]
+mod stub_server;
+
+// Built-in components register themselves; without this line they would not be linked in.
+use situs_plugins as _;
