@@ -11,7 +11,8 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;
 
-// The allocator of the `situs` command.
+// The allocator of the `situs` command, on both sides. It keeps the pages of the last volume for the next; with one that
+// gives them back to the system, fresh pages cost about half as much as inflating.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -9,6 +9,10 @@ use situs_core::volume::{LabelReader, Segmentation, measure_path};
 use std::hint::black_box;
 use std::path::PathBuf;
 
+// The allocator of the `situs` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn full_size_case() -> Option<PathBuf> {
     let data = std::env::var_os("SITUS_TEST_DATA").unwrap_or_else(|| "../shared/data".into());
     let case = PathBuf::from(data).join("ts-s0327-masks");

@@ -366,6 +366,46 @@ struct Pool {
     quota: Quota,
 }
 
+/// What selection needs of one case's questions: the questions themselves take a hundred times the room.
+struct Asking {
+    traits: Vec<Traits>,
+    /// Of the first question.
+    modality: Option<String>,
+    /// Levels met of every facet.
+    facets: BTreeMap<String, BTreeSet<String>>,
+    left_out: Reasons,
+}
+
+/// A question by what selection counts.
+struct Traits {
+    id: u128,
+    cell: u64,
+    bundle: String,
+    structures: [String; 2],
+    level: String,
+}
+
+impl Asking {
+    fn of(questions: Vec<Question>, left_out: Reasons, quota_facet: &str) -> Self {
+        let modality = questions.first().map(|first| first.facet("modality").to_owned());
+        let mut facets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (facet, level) in questions.iter().flat_map(|question| &question.facets) {
+            let levels = facets.entry(facet.clone()).or_default();
+            if !levels.contains(level) {
+                levels.insert(level.clone());
+            }
+        }
+        let traits = questions.into_iter().map(|question| Traits {
+            level: question.facet(quota_facet).to_owned(),
+            structures: [0, 1].map(|index| question.structures.get(index).cloned().unwrap_or_default()),
+            id: identity(&question.id),
+            cell: Digest::new("situs-cell-1").text(&question.cell).number(),
+            bundle: question.bundle,
+        });
+        Self { traits: traits.collect(), modality, facets, left_out }
+    }
+}
+
 fn first_pass(
     desk: &Desk<'_>,
     cases: &Cases,
@@ -377,18 +417,18 @@ fn first_pass(
     let (mut structures, mut levels) = (Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
     for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
-        let asked: Vec<Result<(Vec<Question>, Reasons), Fault>> = block
+        let asked: Vec<Result<Asking, Fault>> = block
             .par_iter()
             .map(|index| {
                 interruptible(desk)?;
                 let asked = ask(desk, cases, *index);
                 desk.progress.advance(1);
-                asked
+                asked.map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet))
             })
             .collect();
         for (case, asked) in block.iter().copied().zip(asked) {
             let name = &cases.usable[case].name;
-            let (questions, left_out) = match asked {
+            let asked = match asked {
                 Ok(asked) => asked,
                 Err(fault) if matches!(fault.cause, Cause::Internal | Cause::Config | Cause::Unsupported) => {
                     return Err(fault.within(name));
@@ -399,33 +439,27 @@ fn first_pass(
                     continue;
                 }
             };
-            for (reason, count) in left_out {
+            for (reason, count) in asked.left_out {
                 *counts.left_out.entry(reason).or_default() += count;
             }
-            if let Some(first) = questions.first() {
+            if let Some(modality) = asked.modality {
                 counts.asked += 1;
-                let modality = first.facet("modality").to_owned();
                 *counts.asked_by_modality.entry(modality.clone()).or_default() += 1;
-                *counts.pool_by_modality.entry(modality).or_default() += questions.len() as u64;
+                *counts.pool_by_modality.entry(modality).or_default() += asked.traits.len() as u64;
             }
-            counts.pool += questions.len() as u64;
+            counts.pool += asked.traits.len() as u64;
             let mut bundles = Names::default();
-            for question in questions {
-                for (facet, level) in &question.facets {
-                    let levels = facets.entry(facet.clone()).or_default();
-                    if !levels.contains(level) {
-                        levels.insert(level.clone());
-                    }
-                }
-                let structure =
-                    |index: usize| question.structures.get(index).map(String::as_str).unwrap_or_default();
+            for (facet, levels) in asked.facets {
+                facets.entry(facet).or_default().extend(levels);
+            }
+            for Traits { id, cell, bundle, structures: [a, b], level } in asked.traits {
                 list.push(Candidate {
                     case,
-                    cell: Digest::new("situs-cell-1").text(&question.cell).number(),
-                    bundle: u64::from(bundles.id(&question.bundle)),
-                    structures: [structures.id(structure(0)), structures.id(structure(1))],
-                    level: levels.id(question.facet(&table.quota_facet)),
-                    id: identity(&question.id),
+                    cell,
+                    bundle: u64::from(bundles.id(&bundle)),
+                    structures: [structures.id(&a), structures.id(&b)],
+                    level: levels.id(&level),
+                    id,
                 });
             }
         }

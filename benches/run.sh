@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs every bench and writes benches/results/DATE-MACHINE.md: the machine, the goals, what was measured.
+# About eight minutes once compiled. Further arguments go to criterion, e.g. --sample-size 10.
+#
+#     benches/run.sh
+#
+# Real data are looked for in SITUS_TEST_DATA, else in ../shared/data; what needs them is skipped without.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+benches=(startup journal requests questions render load measure memory)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+SITUS_TEST_DATA=${SITUS_TEST_DATA:-$(cd .. && pwd)/shared/data}
+export SITUS_TEST_DATA
+[ -d "$SITUS_TEST_DATA" ] || echo "no real data in $SITUS_TEST_DATA: load and measure are skipped"
+
+cargo bench --no-run
+for bench in "${benches[@]}"; do
+    arguments=(--output-format bencher "$@")
+    # One run of a process, no statistics: it takes no arguments.
+    [ "$bench" = memory ] && arguments=()
+    echo "# bench $bench" >>"$log"
+    cargo bench --bench "$bench" -- "${arguments[@]}" 2>&1 | tee -a "$log" || echo "failed: $bench" | tee -a "$log"
+done
+
+version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+commit=$(git describe --always --dirty 2>/dev/null || echo "no commit")
+cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+cpu=${cpu:-$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)}
+cores=$(getconf _NPROCESSORS_ONLN)
+memory=$(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo 2>/dev/null || echo "unknown memory")
+load=$(uptime | sed 's/.*load average[s]*: //')
+name=$(uname -n | tr -c 'A-Za-z0-9\n' '-')
+file=benches/results/$(date +%F)-$name.md
+mkdir -p benches/results
+
+{
+    echo "# Benches of situs $version, $(date +%F)"
+    echo
+    echo "- machine: $cpu, $cores cores, $memory, $(uname -sr); load average at the end: $load"
+    echo "- $(rustc --version); situs $version ($commit), profile \`bench\`"
+    echo "- all of it: \`benches/run.sh $*\`; one line: the command beside it"
+    echo "- criterion's median and standard deviation; peers run in the same process with the same allocator"
+    echo
+    awk -f benches/summary.awk "$log"
+} | sed 's/ *$//' >"$file"
+echo
+cat "$file"
+echo "written to $file"
