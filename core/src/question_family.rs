@@ -1,7 +1,7 @@
 //! Question families: what is asked of a case and how a reply is read.
 
 use crate::build_context::BuildContext;
-use crate::case::Case;
+use crate::case::{Case, DatasetCard};
 use crate::fault::Fault;
 use crate::media::Media;
 use crate::question::{Question, Reasons};
@@ -11,6 +11,8 @@ use crate::structure::{Catalogue, CatalogueEntry};
 
 /// What a family may look at while it asks.
 pub struct AskContext<'a> {
+    /// What the data set says of itself.
+    pub card: &'a DatasetCard,
     /// The case.
     pub case: &'a Case,
     /// Its measurements.

@@ -98,7 +98,7 @@ fn prior_answers_open_anatomical_questions() {
     let ask = |question: &str, options: &[&str]| {
         prior(&shown(Preset::StandardRadiological, Plane::Axial, question), options).unwrap()
     };
-    let along = "Compare the centre of the liver with the centre of the spleen along the patient's right-left axis of the body. \
+    let along = "Compare the centre of the liver with the centre of the spleen along the patient's right-left axis. \
                  Relative to the centre of the spleen, which way is the centre of the liver displaced?";
     assert_eq!(ask(along, &["patient's left", "patient's right"]), "patient's right");
     let most = "Relative to the centre of the urinary bladder, in which one anatomical direction is the centre of the \

@@ -82,6 +82,7 @@ fn by_default_twelve_torso_cts_of_at_least_200_slices() {
     assert_eq!((case.name.as_str(), case.cluster.as_str()), ("phantom-0003", "phantom-0003"));
     assert_eq!(case.modality, Modality::Ct);
     assert_eq!(case.facts["region"], "torso");
+    assert_eq!(case.facts["arrangement"], "anatomical");
     let image = dataset.volume("phantom-0003/ct").unwrap();
     assert!(image.grid.shape[2] >= 200);
     assert_eq!(image.grid.affine.orientation().codes(), "RAS");

@@ -196,6 +196,7 @@ fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, R
     let mut replies = Replies::default();
     for _ in 0..consult::MAX_ROUNDS {
         let cx = AskContext {
+            card: desk.parts.dataset.card(),
             case,
             entry,
             catalogue: &cases.catalogue,

@@ -103,11 +103,12 @@ impl VolumeStore {
     }
 
     /// A case with the facts that hold of what this store shows: in a mirror, side words swap (`side = "right"` becomes
-    /// `"left"`). Names of structures stay those of the files, as [`VolumeStore::segmentation`] wants them.
+    /// `"left"`), and the fact `mirrored` is `"yes"`. Names of structures stay those of the files, as [`VolumeStore::segmentation`] wants them.
     pub fn seen(&self, case: &Case) -> Case {
         let mut seen = case.clone();
         if self.mirrored {
             seen.facts.values_mut().for_each(|fact| *fact = swap_sides(fact));
+            seen.facts.insert("mirrored".to_owned(), "yes".to_owned());
         }
         seen
     }

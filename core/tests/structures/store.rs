@@ -174,6 +174,7 @@ fn facts_of_a_mirrored_patient_change_sides() {
     case.facts.insert("region".to_owned(), "torso".to_owned());
     let seen = VolumeStore::new(Phantom::new(), 1, true).seen(&case);
     assert_eq!((seen.facts["side"].as_str(), seen.facts["region"].as_str()), ("left", "torso"));
+    assert_eq!(seen.facts["mirrored"], "yes");
     assert_eq!(seen.structures, case.structures);
     assert_eq!(VolumeStore::new(Phantom::new(), 1, false).seen(&case), case);
 }

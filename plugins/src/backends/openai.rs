@@ -38,6 +38,9 @@ pub enum Dialect {
 
 situs_core::component! {
     /// Asks a server that speaks OpenAI's chat dialect, with any number of pictures.
+    ///
+    /// Every picture of a prompt is sent, in order. Whether the server hands all of them to its model cannot be checked:
+    /// the dialect's replies count tokens, not pictures, so a server that drops or resamples frames does so unseen.
     model "openai";
     pub struct OpenAi {
         /// The served model. Not set: the single one that `GET /models` lists.

@@ -18,7 +18,7 @@ situs_core::component! {
 }
 
 /// Raised whenever the same prompt may get another answer.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 /// Longest picture side that is decoded, in pixels.
 const MAX_SIDE: u32 = 16_384;
 /// What is replied when pixels do not decide: words that no reading rule takes for an answer.

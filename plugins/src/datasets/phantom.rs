@@ -66,6 +66,17 @@ pub enum Arrangement {
     Shuffled,
 }
 
+impl Arrangement {
+    /// The word of configs and of the case fact `arrangement`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anatomical => "anatomical",
+            Self::Inversus => "inversus",
+            Self::Shuffled => "shuffled",
+        }
+    }
+}
+
 /// How many structures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -285,7 +296,8 @@ impl Dataset for Phantoms {
             return Err(Fault::internal(format!("case {index} of {}", self.spec.cases)));
         }
         let name = self.name(index);
-        let mut facts = BTreeMap::new();
+        let arrangement = self.spec.arrangement.word().to_owned();
+        let mut facts = BTreeMap::from([("arrangement".to_owned(), arrangement)]);
         let (modality, structures) = match self.spec.body {
             Body::Torso => {
                 facts.insert("region".to_owned(), "torso".to_owned());

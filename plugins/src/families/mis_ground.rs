@@ -23,8 +23,8 @@ pub use spec::{Eligibility, Margin, Margins, MisGround, SliceFilter, SliceRange}
 
 use assemble::{Writer, modality_text};
 use classes::Classes;
-use drawn::{Drawn, Set};
-use grid::cells;
+use drawn::{Drawn, Set, Turns};
+use grid::{Cell, cells};
 use measure::{Anatomy, Basis, Body};
 use read::{Private, Reader};
 use situs_core::prelude::*;
@@ -69,11 +69,19 @@ impl Family {
     }
 
     /// The questions of a case whose structures are known.
-    fn ask_of(&self, case: &Case, anatomy: &dyn Anatomy, seed: u64) -> Result<Asked, Fault> {
+    fn ask_of(
+        &self,
+        case: &Case,
+        card: &DatasetCard,
+        anatomy: &dyn Anatomy,
+        seed: u64,
+    ) -> Result<Asked, Fault> {
         let mut left_out = Reasons::new();
         let is_ct = case.modality == Modality::Ct;
-        let knee = case.modality == Modality::Mr
-            && (anatomy.boxes_only() || case.facts.get("region").is_some_and(|region| region == "knee"));
+        let knee = case.facts.get("region").is_some_and(|region| region == "knee");
+        let mirrored = case.facts.get("mirrored").is_some_and(|mirrored| mirrored == "yes");
+        let typical =
+            !mirrored && case.facts.get("arrangement").is_none_or(|arrangement| arrangement == "anatomical");
         let body = Body::new(anatomy, &self.spec, &self.classes, is_ct, knee, &mut left_out);
         let root = Draw::new(seed).of("mis-ground").of(&case.name);
         let sets = self.stages(&body, is_ct, &root, &mut left_out)?;
@@ -83,31 +91,60 @@ impl Family {
             classes: &self.classes,
             case,
             body: &body,
-            modality_text: modality_text(&self.spec, &self.templates, case, knee)?,
+            modality_text: modality_text(&self.spec, case, card)?,
         };
+        let grids: Vec<Vec<Cell<'_>>> = sets
+            .iter()
+            .map(|set| cells(&self.spec, &self.templates, case.modality, set.stage.dim, set.stage.plane))
+            .collect();
+        let drawn = self.draw_all(&body, &sets, &grids, &root, mirrored);
         let mut questions = Vec::new();
-        for set in &sets {
-            let mut drawn: BTreeMap<String, Option<Drawn>> = BTreeMap::new();
-            for cell in cells(&self.spec, &self.templates, case.modality, set.stage.dim, set.stage.plane) {
-                let draw = drawn
-                    .entry(cell.draw_key())
-                    .or_insert_with(|| drawn::draw(&self.spec, &body, set, &cell, &root));
-                match draw {
-                    Some(draw) => questions.push(writer.question(&cell, set, draw)?),
-                    None => {
-                        let reason = format!(
-                            "cell: no valid pair for {} ({}, {} marks, words {})",
-                            cell.template.group,
-                            cell.dim.word(),
-                            cell.visual.word(),
-                            cell.words.word()
-                        );
-                        *left_out.entry(reason).or_default() += 1;
+        let mut leave = |reason: String| *left_out.entry(reason).or_default() += 1;
+        for (set, cells) in sets.iter().zip(&grids) {
+            for cell in cells {
+                if cell.ablation == Ablation::TextOnly && !typical {
+                    leave("text_only: the patient is not a typical one".to_owned());
+                } else if let Some(draw) = drawn.get(&cell.draw_key()) {
+                    match writer.question(cell, set, draw)? {
+                        Some(question) => questions.push(question),
+                        None => leave("text: a side word stands alone".to_owned()),
                     }
+                } else {
+                    let kind = cell.template.group.split('-').next().unwrap_or_default();
+                    leave(format!("cell: no valid pair for {kind}"));
                 }
             }
         }
         Ok(Asked::Questions { questions, left_out })
+    }
+
+    /// What the cells of a case draw, by draw key. Keys take their turns in hash order, so that the words of an axis come
+    /// up equally often in a case, whatever its cells are.
+    fn draw_all(
+        &self,
+        body: &Body<'_>,
+        sets: &[Set],
+        grids: &[Vec<Cell<'_>>],
+        root: &Draw,
+        mirrored: bool,
+    ) -> BTreeMap<String, Drawn> {
+        let mut keys: BTreeMap<String, (&Set, &Cell<'_>)> = BTreeMap::new();
+        for (set, cells) in sets.iter().zip(grids) {
+            for cell in cells {
+                keys.entry(cell.draw_key()).or_insert((set, cell));
+            }
+        }
+        let mut order: Vec<_> = keys.into_iter().collect();
+        order.sort_by_cached_key(|(key, _)| root.of("turn").of(key).bits());
+        let mut turns = Turns::new(root.of("turns"), mirrored);
+        let mut all = BTreeMap::new();
+        for (key, (set, cell)) in order {
+            if let Some(drawn) = drawn::draw(&self.spec, body, set, cell, root, &turns) {
+                turns.take(cell, &drawn);
+                all.insert(key, drawn);
+            }
+        }
+        all
     }
 
     /// The drawn slices and the stacks of a case.
@@ -215,7 +252,7 @@ impl QuestionFamily for Family {
                 cx.entry.grid.shape
             )));
         }
-        self.ask_of(cx.case, segmentation.as_ref(), cx.seed)
+        self.ask_of(cx.case, cx.card, segmentation.as_ref(), cx.seed)
     }
 
     fn read(&self, question: &Question, reply: &Reply) -> Result<Answer, Fault> {

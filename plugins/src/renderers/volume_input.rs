@@ -8,7 +8,7 @@ use super::slices::raster::Raster;
 use super::slices::window::Shades;
 use super::slices::{check, common_grid, in_order, plates, shown_volume, within};
 use situs_core::prelude::*;
-use situs_core::scene::{Backdrop, Scene};
+use situs_core::scene::{Backdrop, Colour, Scene};
 use situs_core::space::Canvas;
 use situs_core::volume::Bounds;
 
@@ -36,7 +36,8 @@ situs_core::component! {
     /// Hands the whole volume to a 3-D model: trilinear resize, values 0 to 1, marks as outlines of value 1.
     ///
     /// Depth runs with the frames of the question's view, rows with its screen downward, columns with its screen to the
-    /// right, so that whatever a question says of frames and screen holds for the array.
+    /// right, so that whatever a question says of frames and screen holds for the array; a text part in front says that the
+    /// frames come as one volume. Questions about single slices, white pages and coloured marks are dropped.
     renderer "volume";
     pub struct VolumeInput {
         /// Model whose shape is taken: m3d (32 x 256 x 256) or med3dvlm (128 x 256 x 256).
@@ -102,7 +103,8 @@ impl PromptRenderer for VolumeRenderer {
     fn render(&self, cases: &[&Case], question: &Question, media: &dyn Media) -> Result<Prompt, Fault> {
         let mut parts = Vec::new();
         if let Some(scene) = question.scene.as_ref().filter(|scene| scene.backdrop != Backdrop::None) {
-            self.answerable(scene)?;
+            self.answerable(scene, &question.text)?;
+            parts.push(Part::Text { text: self.lead(cases, scene) });
             for case in cases {
                 let voxels = self.voxels(case, scene, media)?;
                 parts.push(Part::Volume { volume: media.put_volume(self.shape, &voxels)? });
@@ -121,15 +123,37 @@ struct Sheet {
 
 impl VolumeRenderer {
     /// Refuses scenes whose question a grey volume cannot carry.
-    fn answerable(&self, scene: &Scene) -> Result<(), Fault> {
+    fn answerable(&self, scene: &Scene, text: &str) -> Result<(), Fault> {
         check(scene)?;
         if !scene.stack {
             return Err(Fault::rejected("a question about one slice cannot be shown as a volume"));
         }
-        if self.marks && scene.marks.len() > 1 && scene.marks.iter().any(|mark| mark.letter.is_none()) {
-            return Err(Fault::rejected("marks told apart by colour alone cannot be shown in a grey volume"));
+        if scene.backdrop == Backdrop::White {
+            return Err(Fault::rejected("a white page cannot be shown as a volume"));
+        }
+        let says = |words: &[&str]| {
+            text.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
+        };
+        if !self.marks && !scene.marks.is_empty() && says(&["mark", "marks", "marked"]) {
+            return Err(Fault::rejected("the text speaks of marks, and this volume carries none"));
+        }
+        let colours = Colour::ALL.map(Colour::word);
+        let by_colour = scene.marks.len() > 1 && scene.marks.iter().any(|mark| mark.letter.is_none());
+        if self.marks && (by_colour || !scene.marks.is_empty() && says(&colours)) {
+            return Err(Fault::rejected("a grey volume shows no colours, and the marks are told by them"));
         }
         Ok(())
+    }
+
+    /// What the frames of the question's text are here.
+    fn lead(&self, cases: &[&Case], scene: &Scene) -> String {
+        let modality = cases.first().map_or("", |case| case.modality.word());
+        let [depth, ..] = self.shape;
+        format!(
+            "You are given one {modality} volume instead of separate frames: {depth} {} planes, in the order of the frames, \
+             spread evenly over the whole scan.",
+            scene.view.plane
+        )
     }
 
     /// The array, depth by depth, row by row.
@@ -155,7 +179,6 @@ impl VolumeRenderer {
         let planes = in_order(&sheets, |sheet| {
                 let mut plane = match (&volume, bounds) {
                     (Some(volume), Some(bounds)) => shaded(&raster, volume, sheet.at, bounds),
-                    // White would swallow marks of full intensity.
                     _ => vec![0.0; raster.width() * raster.height()],
                 };
                 let mut overlay = Overlay::default();

@@ -87,6 +87,7 @@ fn walk(phantom: &Phantom, seed: u64, every: [usize; 2]) -> Tally {
     let dataset: Arc<dyn Dataset> = phantom.build(&cx).unwrap().into();
     let case = dataset.case(0).unwrap();
     let folder = tempfile::tempdir().unwrap();
+    let card = dataset.card().clone();
     let desk = Desk {
         volumes: VolumeStore::new(dataset, 1 << 30, false),
         pictures: MediaStore::new(folder.path().to_owned()),
@@ -95,6 +96,7 @@ fn walk(phantom: &Phantom, seed: u64, every: [usize; 2]) -> Tally {
     let entry = catalogue_entry(&case, &desk.volumes).unwrap();
     let family = spec().build(&cx).unwrap();
     let asked = family.ask(&AskContext {
+        card: &card,
         case: &case,
         entry: &entry,
         catalogue: &Catalogue::default(),

@@ -3,6 +3,7 @@
 
 mod abstaining;
 mod backend;
+mod frozen;
 mod grid;
 mod page;
 mod slice;

@@ -246,7 +246,7 @@ fn a_name_beside_a_mark_does_not_hide_it() {
     ] {
         let text = lettered_prompt(
             &format!(
-                "Compare the centre of {a} with the centre of {b} along the patient's right-left axis of the body. Relative \
+                "Compare the centre of {a} with the centre of {b} along the patient's right-left axis. Relative \
                  to the centre of {b}, which way is the centre of {a} displaced?"
             ),
             "patient's left, patient's right",

@@ -10,7 +10,7 @@ const EDGES: &str = "Display: standard radiological view. The top edge of the im
 
 fn intro(frames: usize) -> String {
     format!(
-        "You are given {frames} coronal slices of one CT scan of the torso, as frames in order. They are 7.5 mm apart. \
+        "You are given {frames} coronal slices of one CT scan of the torso, as frames in order. They are about 7.5 mm apart. \
          Frame 1 is the first; each later frame lies farther toward the patient's posterior side."
     )
 }
@@ -38,7 +38,7 @@ fn statement(noun: &str, lies: &str, middle: &str, list: &str) -> String {
         "Frame 2:",
         &intro(8),
         EDGES,
-        &marks(&format!("red {noun}, blue {noun}")),
+        &marks(&format!("red {noun}, blue {noun}")).replace("The picture carries", "The pictures carry"),
         "The centre of a structure is the centre of the whole structure in the volume.",
         &template,
         &options(list),

@@ -125,7 +125,44 @@ fn questions_that_a_grey_volume_cannot_carry_are_dropped() {
         assert_eq!(fault.cause, Cause::Rejected, "{fault}");
     };
     rejected(Scene { stack: false, ..stack(vec![]) });
+    rejected(Scene { backdrop: Backdrop::White, ..stack(vec![]) });
     rejected(stack(vec![mark("s1", MarkShape::Box, Colour::Red), mark("s2", MarkShape::Box, Colour::Blue)]));
+}
+
+#[test]
+fn texts_that_speak_of_what_a_volume_does_not_show_are_dropped() {
+    let bench = bench();
+    let marks = || {
+        vec![
+            lettered("s1", MarkShape::Box, Colour::Red, 'A'),
+            lettered("s2", MarkShape::Box, Colour::Blue, 'B'),
+        ]
+    };
+    let render = |marked: bool, text: &str| {
+        let spec = VolumeInput { marks: marked, ..wide() };
+        let renderer = spec.build(&BuildContext::default()).unwrap();
+        let asked = Question { text: text.to_owned(), ..question(Some(stack(marks()))) };
+        renderer.render(&[&bench.case], &asked, &bench).map_err(|fault| fault.cause)
+    };
+    let letters = "The pictures carry 2 marks: box A, box B.";
+    let both = "The pictures carry 2 marks: red box A, blue box B.";
+    assert!(render(true, letters).is_ok());
+    assert_eq!(render(true, both), Err(Cause::Rejected));
+    assert_eq!(render(false, letters), Err(Cause::Rejected));
+    assert!(render(false, "Where is the liver?").is_ok());
+}
+
+#[test]
+fn the_prompt_says_that_frames_come_as_one_volume() {
+    let bench = bench();
+    let renderer = wide().build(&BuildContext::default()).unwrap();
+    let prompt = bench.prompt_by(&*renderer, stack(vec![])).unwrap();
+    let Part::Text { text } = &prompt.parts[0] else { panic!("{prompt:?}") };
+    assert_eq!(
+        text,
+        "You are given one CT volume instead of separate frames: 16 axial planes, in the order of the frames, spread evenly \
+         over the whole scan."
+    );
 }
 
 #[test]

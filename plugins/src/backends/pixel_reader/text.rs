@@ -102,7 +102,8 @@ impl<'t> Prompt<'t> {
             shape,
             marks,
             pictures: announced_pictures(text),
-            step_mm: between(text, "They are ", " mm apart.").and_then(|step| step.parse().ok()),
+            step_mm: between(text, "They are ", " mm apart.")
+                .and_then(|step| step.trim_start_matches("about ").parse().ok()),
             display: Display::read(text)?,
             ask: Ask::read(text)?,
             options: options(text)?,
@@ -125,9 +126,12 @@ impl Way {
     }
 }
 
-/// "The picture carries 4 marks: box A, box B, ..."
+/// "The picture carries 4 marks: box A, box B, ...", "The pictures carry 4 marks: ..."
 fn announced_marks(text: &str) -> Option<(usize, MarkShape)> {
-    let count = between(text, "The picture carries ", " mark")?.parse().ok()?;
+    let count = between(text, "The picture carries ", " mark")
+        .or_else(|| between(text, "The pictures carry ", " mark"))?
+        .parse()
+        .ok()?;
     let list = between(text, " marks: ", ". Each mark").or_else(|| between(text, " mark: ", ". Each mark"))?;
     let shape = [("overlay", MarkShape::Mask), ("box", MarkShape::Box), ("dot", MarkShape::Point)]
         .into_iter()

@@ -4,12 +4,12 @@ use super::classes::{Classes, side};
 use super::drawn::{Drawn, Marked, OnScreen, Set, on_screen, relation_words, screen_axis};
 use super::factors::{Ablation, Asks, Dim, Identity, QuestionType, TextPrompt, ViewStatement, Visual, Words};
 use super::grid::Cell;
-use super::measure::{Basis, Body};
+use super::measure::{Basis, Body, Stage};
 use super::pairs::axes;
 use super::read::Private;
 use super::spec::MisGround;
 use super::templates::{ByIdentity, Templates, Values, fill};
-use situs_core::case::{Case, Modality};
+use situs_core::case::{Case, DatasetCard};
 use situs_core::digest::Digest;
 use situs_core::fault::Fault;
 use situs_core::question::{Evidence, Position, Question};
@@ -28,33 +28,22 @@ pub(super) struct Writer<'a> {
     pub(super) modality_text: String,
 }
 
-/// What the volume is called: by the parameters, the case, or its modality.
+/// What the volume is called: by the case, else by the parameters, else by the data set. Never guessed.
 ///
 /// # Errors
-/// An internal fault when the template file lacks a text.
-pub(super) fn modality_text(
-    spec: &MisGround,
-    templates: &Templates,
-    case: &Case,
-    knee: bool,
-) -> Result<String, Fault> {
-    if !spec.modality_text.is_empty() {
-        return Ok(spec.modality_text.clone());
-    }
-    if let Some(text) = case.facts.get("modality_text") {
-        return Ok(text.clone());
-    }
-    let side = case.facts.get("side").filter(|side| matches!(side.as_str(), "left" | "right"));
-    let region = case.facts.get("region");
-    let (name, value) = match (case.modality, knee, side, region) {
-        (Modality::Ct, _, _, _) => ("ct", None),
-        (Modality::Mr, true, Some(side), _) => ("knee_side", Some(("side", side))),
-        (Modality::Mr, true, None, _) => ("knee", None),
-        (Modality::Mr, false, _, Some(region)) => ("mr_region", Some(("region", region))),
-        (Modality::Mr, false, _, None) => ("mr", None),
-    };
-    let values: Values = value.into_iter().map(|(name, value)| (name, value.clone())).collect();
-    fill(templates.text("modality", name)?, &values)
+/// A config fault where none of them says it.
+pub(super) fn modality_text(spec: &MisGround, case: &Case, card: &DatasetCard) -> Result<String, Fault> {
+    let case_text = case.facts.get("modality_text").map(String::as_str);
+    [case_text, Some(&spec.modality_text), Some(&card.modality_text)]
+        .into_iter()
+        .flatten()
+        .find(|text| !text.trim().is_empty())
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Fault::config(format!("the data set {:?} does not say what its volumes are called", card.name))
+                .help("set it, for example to \"CT scan of the torso\"")
+                .at("modality_text")
+        })
 }
 
 /// The answer side of a question.
@@ -65,12 +54,12 @@ struct Answered {
 }
 
 impl Writer<'_> {
-    /// The question of one cell.
+    /// The question of one cell; `None` where a side word would stand alone in its text.
     ///
     /// # Errors
     /// An internal fault when the template file does not fit its use.
-    pub(super) fn question(&self, cell: &Cell<'_>, set: &Set, drawn: &Drawn) -> Result<Question, Fault> {
-        let view = cell.preset.view(cell.plane);
+    pub(super) fn question(&self, cell: &Cell<'_>, set: &Set, drawn: &Drawn) -> Result<Option<Question>, Fault> {
+        let view = cell.view;
         let mut values = self.values(cell, set, drawn, &view)?;
         let answered = self.answer(cell, set, drawn, &view, &mut values)?;
         let options: Vec<String> = drawn
@@ -81,10 +70,13 @@ impl Writer<'_> {
             .collect();
         values.insert("options", options.join(", "));
         let text = self.text(cell, set, drawn, &values)?;
+        if self.has_lone_side(&text, set, drawn) {
+            return Ok(None);
+        }
         let asked = self.asked(cell, drawn);
         let structures: Vec<String> =
             asked.iter().map(|site| self.name(set, *site).to_owned()).collect();
-        Ok(Question {
+        Ok(Some(Question {
             id: String::new(),
             volumes: Vec::new(),
             cases: vec![self.case.name.clone()],
@@ -106,7 +98,20 @@ impl Writer<'_> {
             facets: self.facets(cell, set, drawn, &view),
             scene: Some(self.scene(cell, set, drawn, view, &asked)),
             evidence: self.evidence(cell, set, drawn, &view, &asked, answered.relation),
-        })
+        }))
+    }
+
+    /// Whether "left" or "right" stands in a prompt, before its options, without saying whose.
+    fn has_lone_side(&self, text: &str, set: &Set, drawn: &Drawn) -> bool {
+        let mut phrases: Vec<&str> =
+            vec!["own left and right", "patient's left", "patient's right-left", "patient's right"];
+        phrases.extend(["left edge of the image", "right edge of the image"]);
+        if self.modality_text.ends_with("of the patient") {
+            phrases.push(&self.modality_text);
+        }
+        let pair = drawn.pair.into_iter().flat_map(|(a, b)| [a, b]);
+        phrases.extend(pair.chain(drawn.marks.iter().map(|mark| mark.site)).map(|site| self.display(set, site)));
+        lone_side(text.rsplit_once("exactly one of:").map_or(text, |(asked, _)| asked), &phrases)
     }
 
     fn name(&self, set: &Set, site: usize) -> &str {
@@ -155,7 +160,7 @@ impl Writer<'_> {
             ("modality", self.modality_text.clone()),
             ("a_modality", format!("{} {}", article(&self.modality_text), self.modality_text)),
             ("n", stage.frames.len().to_string()),
-            ("step_mm", short_number(stage.step_mm)),
+            ("step_mm", step(stage)),
             ("frame_dir", view.frame.word().to_owned()),
             ("up", view.up().word().to_owned()),
             ("down", view.down.word().to_owned()),
@@ -398,7 +403,7 @@ impl Writer<'_> {
             ViewStatement::None => {}
         }
         if !drawn.marks.is_empty() {
-            blocks.push(block("M")?);
+            blocks.push(block(if cell.dim == Dim::Stack { "M_3d" } else { "M" })?);
         }
         if self.prints_side(cell, set, drawn) {
             blocks.push(block("N")?);
@@ -575,6 +580,9 @@ impl Writer<'_> {
             ("truncated", yes_no(truncated)),
             ("shape_only", yes_no(shape_only)),
             ("marks", marks.as_str()),
+            ("oblique", oblique_band(self.body.affine().obliquity())),
+            // The prompt gives the distance of frames in mm, but not the size of a pixel.
+            ("needs_scale", yes_no(cell.dim == Dim::Stack && cell.words == Words::Anat && cell.template.asks == Asks::Dominant)),
         ]
         .into_iter()
         .map(|(name, level)| (name.to_owned(), level.to_owned()))
@@ -660,6 +668,39 @@ fn margin_band(drawn: &Drawn) -> &'static str {
     }
 }
 
+/// Obliquity in degrees by band.
+fn oblique_band(degrees: f64) -> &'static str {
+    match degrees {
+        _ if degrees >= 15.0 => "15+",
+        _ if degrees >= 5.0 => "5-15",
+        _ => "no",
+    }
+}
+
+/// Distance of frames in mm; "about" where rounding to whole slices makes them uneven.
+fn step(stage: &Stage) -> String {
+    let mut steps = stage.frames.windows(2).map(|pair| pair[1] - pair[0]);
+    let first = steps.next();
+    let even = steps.all(|step| Some(step) == first);
+    format!("{}{}", if even { "" } else { "about " }, short_number(stage.step_mm))
+}
+
+/// Whether "left" or "right" stands as a word outside all of these phrases.
+fn lone_side(text: &str, phrases: &[&str]) -> bool {
+    let is_word = |start: usize, end: usize| {
+        let ends = (text[..start].chars().next_back(), text[end..].chars().next());
+        [ends.0, ends.1].into_iter().flatten().all(|c| !c.is_alphanumeric())
+    };
+    let covered = |start: usize, phrase: &str| {
+        text.match_indices(phrase).any(|(at, found)| at <= start && start < at + found.len())
+    };
+    ["left", "right"].into_iter().any(|side| {
+        text.match_indices(side).any(|(start, found)| {
+            is_word(start, start + found.len()) && !phrases.iter().any(|phrase| covered(start, phrase))
+        })
+    })
+}
+
 /// "an MR scan", "a CT scan".
 fn article(noun: &str) -> &'static str {
     let word = noun.split_whitespace().next().unwrap_or_default();
@@ -687,5 +728,19 @@ mod tests {
         assert_eq!(short_number(7.5), "7.5");
         assert_eq!(short_number(12.0), "12");
         assert_eq!(short_number(10.0), "10");
+    }
+
+    #[test]
+    fn a_side_word_needs_an_owner() {
+        let phrases = ["patient's left", "left edge of the image", "left kidney"];
+        assert!(!lone_side("toward the patient's left, the left edge of the image, the left kidney", &phrases));
+        assert!(lone_side("the kidney on the left", &phrases));
+        assert!(lone_side("left of the left kidney", &phrases));
+        assert!(!lone_side("a cleft, a bright spot", &phrases));
+    }
+
+    #[test]
+    fn obliquity_is_banded_in_degrees() {
+        assert_eq!([0.0, 4.9, 5.0, 14.9, 15.0, 44.0].map(oblique_band), ["no", "no", "5-15", "5-15", "15+", "15+"]);
     }
 }

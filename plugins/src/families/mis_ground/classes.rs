@@ -33,8 +33,10 @@ struct ClassFile {
 /// The classes asked about.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
-    /// SHA-256 of the class file, or the word `all`.
+    /// SHA-256 of the class file, or of both embedded ones.
     pub(super) digest: String,
+    /// How reasons call the list: `list a`, `file`.
+    list: String,
     known: BTreeMap<String, Class>,
     open: bool,
 }
@@ -46,12 +48,12 @@ impl Classes {
     /// A file that cannot be read, or names two classes or displays alike.
     pub(super) fn load(list: &str, cx: &BuildContext) -> Result<Self, Fault> {
         match list {
-            "a" => Self::parse(A, "classes-67-a.toml", false),
-            "b" => Self::parse(B, "classes-67-b.toml", false),
+            "a" => Ok(Self { list: "list a".to_owned(), ..Self::parse(A, "classes-67-a.toml", false)? }),
+            "b" => Ok(Self { list: "list b".to_owned(), ..Self::parse(B, "classes-67-b.toml", false)? }),
             "all" => {
                 let mut all = Self::parse(A, "classes-67-a.toml", true)?;
                 all.known.extend(Self::parse(B, "classes-67-b.toml", true)?.known);
-                all.digest = "all".to_owned();
+                all.digest = sha256_hex([A, B].concat().as_bytes());
                 Ok(all)
             }
             path => {
@@ -91,12 +93,17 @@ impl Classes {
                 return Err(Fault::config(format!("{origin}: the class {name:?} is listed twice")));
             }
         }
-        Ok(Self { digest: sha256_hex(text.as_bytes()), known, open })
+        Ok(Self { digest: sha256_hex(text.as_bytes()), list: "file".to_owned(), known, open })
     }
 
     /// Whether a class of a CT is asked about. MR volumes carry their own class names, and all of them are.
     pub(super) fn asks_about(&self, name: &str, is_ct: bool) -> bool {
         self.open || !is_ct || self.known.contains_key(name)
+    }
+
+    /// Why a structure outside the list is not asked about.
+    pub(super) fn outside(&self) -> String {
+        format!("structure: not in class {} (try family.classes=\"all\")", self.list)
     }
 
     /// What a class is called in print; `None` when its name cannot be printed.
@@ -181,6 +188,15 @@ mod tests {
         };
         assert_eq!(only(&a, &b), ["kidney_cyst_left", "kidney_cyst_right"]);
         assert_eq!(only(&b, &a), ["costal_cartilages", "vertebrae_S1"]);
+    }
+
+    #[test]
+    fn every_list_has_a_digest_of_its_own_content() {
+        let digests: std::collections::BTreeSet<String> = ["a", "b", "all"]
+            .map(|list| Classes::load(list, &BuildContext::default()).unwrap().digest)
+            .into();
+        assert_eq!(digests.len(), 3);
+        assert!(digests.iter().all(|digest| digest.len() == 64));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::factors::{
 use super::spec::MisGround;
 use super::templates::{Template, Templates};
 use situs_core::case::Modality;
-use situs_core::space::{Plane, Preset};
+use situs_core::space::{Plane, Preset, View};
 
 /// One combination of factor levels.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Cell<'t> {
     pub(super) dim: Dim,
     pub(super) plane: Plane,
     pub(super) preset: Preset,
+    /// View of the preset, with the frame order that was configured.
+    pub(super) view: View,
     pub(super) visual: Visual,
     pub(super) identity: Identity,
     pub(super) text: TextPrompt,
@@ -82,7 +84,7 @@ pub(super) fn cells<'t>(
                     for ablation in
                         template.ablations.iter().copied().filter(|level| spec.ablations.contains(level))
                     {
-                        if !allows(template, visual, text, ablation) {
+                        if !allows(template, visual, text, dim, ablation) {
                             continue;
                         }
                         for view_statement in view_statements(spec, template, words, ablation) {
@@ -91,6 +93,7 @@ pub(super) fn cells<'t>(
                                 dim,
                                 plane,
                                 preset,
+                                view: view(spec, preset, plane),
                                 visual,
                                 identity,
                                 text,
@@ -148,10 +151,29 @@ fn prompts(
     prompts
 }
 
-fn allows(template: &Template, visual: Visual, text: TextPrompt, ablation: Ablation) -> bool {
+/// The view of a preset; the order of frames is a free choice in the standard displays alone.
+fn view(spec: &MisGround, preset: Preset, plane: Plane) -> View {
+    let view = preset.view(plane);
+    let chosen = spec.frame_order.iter().find(|direction| direction.axis() == plane.through());
+    match chosen.filter(|_| preset.is_standard()) {
+        Some(frame) => view.with_frame(*frame),
+        None => view,
+    }
+}
+
+fn allows(template: &Template, visual: Visual, text: TextPrompt, dim: Dim, ablation: Ablation) -> bool {
     match ablation {
         Ablation::None => true,
         Ablation::TextOnly => visual == Visual::None && text == TextPrompt::Name,
+        // A white stack shows frames and pixels, and says neither of them in mm: the largest of three displacements
+        // cannot be told.
+        Ablation::MarksOnWhite
+            if dim == Dim::Stack
+                && template.asks == Asks::Dominant
+                && template.words.contains(&Words::Anat) =>
+        {
+            false
+        }
         Ablation::MarksOnWhite => {
             let shown = match &template.white_visuals {
                 Some(visuals) => visuals.contains(&visual),

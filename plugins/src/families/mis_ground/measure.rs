@@ -23,6 +23,8 @@ pub(super) trait Anatomy {
     fn largest_part_share(&self, structure: usize) -> f64;
     /// Whether a voxel belongs to a structure.
     fn contains(&self, structure: usize, index: [usize; 3]) -> bool;
+    /// Shared voxels of two structures as a share of the smaller one.
+    fn overlap_share(&self, a: usize, b: usize) -> f64;
     /// Measurements of the whole volume.
     fn measured(&self) -> &Measured;
     /// Whether the structures are boxes.
@@ -44,6 +46,10 @@ impl Anatomy for Segmentation {
 
     fn contains(&self, structure: usize, index: [usize; 3]) -> bool {
         self.masks.get(structure).and_then(Option::as_ref).is_some_and(|mask| mask.contains(index))
+    }
+
+    fn overlap_share(&self, a: usize, b: usize) -> f64 {
+        Segmentation::overlap_share(self, a, b)
     }
 
     fn measured(&self) -> &Measured {
@@ -98,6 +104,8 @@ pub(super) struct Site {
     pub(super) seen_box: Option<Point>,
     /// Area in mm2 in the slice, or on the frame that shows most.
     pub(super) area_mm2: f64,
+    /// Voxels in the slice; 0 in a stack.
+    pub(super) voxels: u64,
 }
 
 impl Site {
@@ -168,6 +176,7 @@ impl<'a> Body<'a> {
                 continue;
             };
             if !classes.asks_about(&structure.name, is_ct) {
+                leave(&classes.outside());
                 continue;
             }
             let Some(display) = classes.display(&structure.name) else {
@@ -293,6 +302,7 @@ impl<'a> Body<'a> {
                 seen_centroid: None,
                 seen_box: None,
                 area_mm2: section.voxels as f64 * self.voxel_area(plane),
+                voxels: section.voxels,
             });
         }
         Ok(Stage { dim: Dim::Slice, plane, frames: vec![index], step_mm: 0.0, sites })
@@ -351,7 +361,26 @@ impl<'a> Body<'a> {
             seen_centroid: Some(sum.map(|sum| sum / count as f64)),
             seen_box: Some(seen_box),
             area_mm2: most as f64 * self.voxel_area(plane),
+            voxels: 0,
         })
+    }
+
+    /// Shared voxels of two sites as a share of the smaller one: in the slice that is shown, or in the volume of a stack.
+    pub(super) fn overlap_share(&self, stage: &Stage, a: &Site, b: &Site) -> f64 {
+        let [first, second] = [a, b].map(|site| self.candidates[site.candidate].index);
+        let whole = self.anatomy.overlap_share(first, second);
+        if stage.dim == Dim::Stack || whole == 0.0 {
+            return whole;
+        }
+        let [xs, ys, zs] = [0, 1, 2].map(|axis| {
+            a.bbox_min[axis].max(b.bbox_min[axis])..=a.bbox_max[axis].min(b.bbox_max[axis])
+        });
+        let shared = zs
+            .flat_map(|z| ys.clone().map(move |y| (y, z)))
+            .flat_map(|(y, z)| xs.clone().map(move |x| [x, y, z]))
+            .filter(|index| self.anatomy.contains(first, *index) && self.anatomy.contains(second, *index))
+            .count();
+        shared as f64 / a.voxels.min(b.voxels).max(1) as f64
     }
 
     /// A box is asked about in a slice only where the slice passes through its middle part.

@@ -26,7 +26,7 @@ pub(super) struct Gap {
 /// All pairs of a stage that may be asked about.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
-    /// Pairs of sites, first and second in site order.
+    /// Pairs of sites that do not lie over each other, first and second in site order, ascending.
     pub(super) all: Vec<(usize, usize)>,
     /// Pairs by definition of the centre that do not contain each other.
     pub(super) apart: BTreeMap<Basis, Vec<usize>>,
@@ -43,6 +43,11 @@ impl Pairs {
     /// Pairs with one direction of largest displacement, with its axis.
     pub(super) fn dominant(&self, basis: Basis, words: Words) -> &[(usize, BodyAxis)] {
         self.dominant.get(&(basis, words)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether two sites may both be marked: neither lies over the other.
+    pub(super) fn are_clear(&self, a: usize, b: usize) -> bool {
+        self.all.binary_search(&(a.min(b), a.max(b))).is_ok()
     }
 
     /// Pairs that may be asked about along any axis of the picture's plane, or of the stack.
@@ -74,13 +79,10 @@ pub(super) fn axes(stage: &Stage, words: Words) -> Vec<BodyAxis> {
 
 /// Works out all pairs of a stage.
 pub(super) fn find(body: &Body<'_>, stage: &Stage, spec: &MisGround) -> Pairs {
-    let overlaps = overlap_shares(body);
     let mut pairs = Pairs::default();
-    let name = |site: usize| body.candidates[stage.sites[site].candidate].name.as_str();
     for a in 0..stage.sites.len() {
         for b in a + 1..stage.sites.len() {
-            let key = (name(a).min(name(b)), name(a).max(name(b)));
-            if overlaps.get(&key).is_none_or(|share| *share <= spec.eligibility.overlap) {
+            if body.overlap_share(stage, &stage.sites[a], &stage.sites[b]) <= spec.eligibility.overlap {
                 pairs.all.push((a, b));
             }
         }
@@ -208,23 +210,4 @@ fn margins<'s>(body: &Body<'_>, stage: &Stage, spec: &'s MisGround, words: Words
         (false, Dim::Stack, Words::Coll) => vec![&margins.stack, &margins.slice],
         (false, Dim::Stack, _) => vec![&margins.stack],
     }
-}
-
-/// Shared voxels of two masks as a share of the smaller one, by names in order.
-fn overlap_shares<'a>(body: &Body<'a>) -> BTreeMap<(&'a str, &'a str), f64> {
-    if body.anatomy.boxes_only() {
-        return BTreeMap::new();
-    }
-    let measured = body.anatomy.measured();
-    let voxels: BTreeMap<&str, u64> =
-        measured.structures.iter().map(|structure| (structure.name.as_str(), structure.voxels)).collect();
-    measured
-        .overlaps
-        .iter()
-        .filter_map(|overlap| {
-            let (a, b) = (overlap.a.as_str(), overlap.b.as_str());
-            let smaller = (*voxels.get(a)?).min(*voxels.get(b)?).max(1);
-            Some(((a.min(b), a.max(b)), overlap.voxels as f64 / smaller as f64))
-        })
-        .collect()
 }

@@ -96,9 +96,9 @@ impl Reader<'_> {
         let found = match private {
             Private::Truth => scan(&tokens, &lexicon(&self.rules.truth)),
             Private::Plane => scan(&tokens, &lexicon(&self.rules.plane)),
-            Private::Words { words, .. } => scan(&tokens, &self.directions(*words)),
-            Private::Name { spoken } => scan(&tokens, &self.names(spoken)),
-            Private::Mark { letters, colours } => self.marks(&tokens, letters, colours),
+            Private::Words { words, .. } => self.relation(&tokens, *words),
+            Private::Name { spoken } => scan(&tokens, &self.names(spoken, &tokens)),
+            Private::Mark { letters, colours } => self.marks(inner, letters, colours),
         };
         let is_negated = || found.rest.iter().any(|word| self.rules.negations.contains(word));
         let mut values = found.values.iter();
@@ -171,6 +171,24 @@ impl Reader<'_> {
         Some(word == question.truth)
     }
 
+    /// A relation word. A side of the image is none of the patient's, nor the other way round.
+    fn relation(&self, tokens: &[String], words: Words) -> Found {
+        let mut found = scan(tokens, &self.directions(words));
+        let speaks_of = |list: &[String]| tokens.iter().any(|token| list.contains(token));
+        let (image, patient) = (speaks_of(&self.rules.image_words), speaks_of(&self.rules.patient_words));
+        let is_side = |value: &String| value.ends_with("left") || value.ends_with("right");
+        let wrong = match words {
+            Words::Anat => image && !patient && found.values.iter().any(is_side),
+            Words::Coll => patient,
+            Words::Frame | Words::None => false,
+        };
+        if wrong {
+            found.values.clear();
+            found.flags.insert(("wrong_frame".to_owned(), None));
+        }
+        found
+    }
+
     fn directions(&self, words: Words) -> Vec<(Vec<String>, Meaning)> {
         let Some(Vocabulary { accepted, flagged }) = self.rules.words.get(words.word()) else {
             return Vec::new();
@@ -186,12 +204,19 @@ impl Reader<'_> {
     }
 
     /// The printed names with everything they may be called, then all other known classes.
-    fn names(&self, spoken: &BTreeMap<String, Vec<String>>) -> Vec<(Vec<String>, Meaning)> {
+    fn names(
+        &self,
+        spoken: &BTreeMap<String, Vec<String>>,
+        answer: &[String],
+    ) -> Vec<(Vec<String>, Meaning)> {
         let mut entries = lexicon(spoken);
         for display in spoken.keys() {
             entries.push((tokens(display), Meaning::Value(display.clone())));
         }
-        entries.extend(sides_alone(spoken));
+        // "left" alone, or "the left one": beside any other word it may be the side of something else.
+        if matches!(answer, [_]) || matches!(answer, [_, one] if one == "one") {
+            entries.extend(sides_alone(spoken));
+        }
         for name in self.classes.names() {
             let Some(display) = self.classes.display(name).filter(|display| !spoken.contains_key(display))
             else {
@@ -207,23 +232,36 @@ impl Reader<'_> {
         entries
     }
 
+    /// Marks by letter or colour. Case decides before it is folded: "A" is a letter, and so is a first "a"; an "a" among
+    /// other words is the article, as is a first one right before a colour or a noun where something else names a mark.
     fn marks(
         &self,
-        tokens: &[String],
+        inner: &str,
         letters: &BTreeMap<String, String>,
         colours: &BTreeMap<String, String>,
     ) -> Found {
-        let mut found = Found::default();
+        let cased = words_of(&cleaned(inner));
+        let tokens: Vec<String> = cased.iter().map(|token| token.to_lowercase()).collect();
         let is_letter = |token: &str| token.len() == 1 && token.chars().all(|c| c.is_ascii_alphabetic());
+        let is_colour = |token: &str| Colour::ALL.iter().any(|colour| colour.word() == token);
+        let is_noun = |token: &String| self.rules.mark_nouns.contains(token);
         let only_letters =
             tokens.iter().all(|token| is_letter(token) || matches!(token.as_str(), "and" | "or"));
-        for (place, token) in tokens.iter().enumerate() {
-            let after_noun = place > 0 && self.rules.mark_nouns.contains(&tokens[place - 1]);
-            // "a" and "i" are words too; they name a mark alone, in a list, or after "mark", "box", ...
-            let names_mark = only_letters || after_noun || !matches!(token.as_str(), "a" | "i");
+        let article_first = tokens.first().is_some_and(|token| token == "a")
+            && tokens.get(1).is_some_and(|next| is_colour(next) || is_noun(next))
+            && cleaned(inner).chars().nth(1) == Some(' ');
+        let mut found = Found::default();
+        for (place, token) in tokens.iter().enumerate().skip(usize::from(article_first)) {
+            let after_noun = place > 0 && is_noun(&tokens[place - 1]);
+            let names_mark = match cased[place].as_str() {
+                "A" => true,
+                "a" => place == 0 || only_letters || after_noun,
+                "i" | "I" => only_letters || after_noun,
+                _ => true,
+            };
             let value = if is_letter(token) && names_mark {
                 letters.get(&token.to_uppercase())
-            } else if Colour::ALL.iter().any(|colour| colour.word() == token) {
+            } else if is_colour(token) {
                 colours.get(token)
             } else {
                 found.rest.push(token.clone());
@@ -233,6 +271,9 @@ impl Reader<'_> {
                 Some(value) => found.values.insert(value.clone()),
                 None => found.flags.insert(("unknown_mark".to_owned(), None)),
             };
+        }
+        if article_first && found.values.is_empty() && found.flags.is_empty() {
+            found.values.extend(letters.get("A").cloned());
         }
         found
     }
@@ -336,33 +377,43 @@ fn last_answer(text: &str) -> Option<&str> {
     }
 }
 
-/// NFKC, case folded, quotes and markdown stripped, one trailing full stop and a leading "the" taken off.
-fn normalise(text: &str) -> String {
-    let folded: String = text
+/// NFKC, quotes and markdown stripped, one trailing full stop and a leading "the" taken off; case kept.
+fn cleaned(text: &str) -> String {
+    let plain: String = text
         .nfkc()
-        .flat_map(char::to_lowercase)
         .map(|c| match c {
             '\u{2018}' | '\u{2019}' | '\u{02BC}' => '\'',
             '_' | '*' | '`' | '"' | '\u{201C}' | '\u{201D}' | '\u{AB}' | '\u{BB}' | '#' | '~' => ' ',
             other => other,
         })
         .collect();
-    let spaced = folded.split_whitespace().collect::<Vec<_>>().join(" ");
+    let spaced = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     let bare = if spaced.chars().all(|c| c == '.') {
         spaced.as_str()
     } else {
         let stopless = spaced.strip_suffix('.').unwrap_or(&spaced).trim_matches(['\'', ' ']);
-        stopless.strip_prefix("the ").unwrap_or(stopless)
+        match stopless.split_at_checked(4) {
+            Some((the, rest)) if the.eq_ignore_ascii_case("the ") => rest,
+            _ => stopless,
+        }
     };
     bare.trim().to_owned()
 }
 
+/// The same, case folded.
+fn normalise(text: &str) -> String {
+    cleaned(text).to_lowercase()
+}
+
 /// Words of a normalised text: letters and digits with apostrophes inside; articles "the" say nothing.
 fn tokens(text: &str) -> Vec<String> {
-    normalise(text)
-        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+    words_of(&normalise(text))
+}
+
+fn words_of(text: &str) -> Vec<String> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\''))
         .map(|word| word.trim_matches('\''))
-        .filter(|word| !word.is_empty() && *word != "the")
+        .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("the"))
         .map(|word| if word == "patients" { "patient's".to_owned() } else { word.to_owned() })
         .collect()
 }

@@ -4,10 +4,12 @@ use super::factors::{Ablation, Dim, Identity, QuestionType, Target, TextPrompt, 
 use serde::{Deserialize, Serialize};
 use situs_core::fault::Fault;
 use situs_core::registry::BuildContext;
-use situs_core::space::{Plane, Preset};
+use situs_core::space::{Direction, Plane, Preset};
 
 /// Most frames of a stack.
 const MOST_FRAMES: usize = 1024;
+/// Most pairs that a slice can be asked to hold.
+const MOST_SLICE_PAIRS: usize = 10_000;
 /// Most marks on one picture: the letters A-F and six colours.
 pub(super) const MOST_MARKS: usize = 6;
 
@@ -64,7 +66,7 @@ situs_core::component_table! {
         /// In a slice, and for words of the picture.
         pub slice: Margin = Margin { mm: 8.0, voxels: 0.0, px: 12.0, extent_share: 0.05 },
         /// In a knee, whose structures are small.
-        pub knee: Margin = Margin { mm: 4.0, voxels: 2.0, px: 0.0, extent_share: 0.05 },
+        pub knee: Margin = Margin { mm: 4.0, voxels: 2.0, px: 12.0, extent_share: 0.05 },
     }
 }
 
@@ -110,6 +112,9 @@ situs_core::component! {
         pub planes: Vec<Plane> = Plane::ALL.to_vec(),
         /// How the volume is put on the screen: clinical display and raw storage.
         pub orientations: Vec<Preset> = vec![Preset::StandardRadiological, Preset::RasPlusRaw],
+        /// Where later frames of the standard displays lie, e.g. `["inferior"]`: at most one direction an axis; an axis that
+        /// is not named keeps superior, posterior, left.
+        pub frame_order: Vec<Direction> = Vec::new(),
         /// How structures are shown. MR volumes have "none" and "box" only.
         pub visual: Vec<Visual> = Visual::ALL.to_vec(),
         /// What tells marks apart.
@@ -138,7 +143,7 @@ situs_core::component! {
         pub long_side: u32 = 512,
         /// Most marks on one picture: two targets and distractors.
         pub most_marks: usize = MOST_MARKS,
-        /// What the volume is called in questions; empty: as the case says, else by modality.
+        /// What volumes are called where the case does not say it; empty: as the data set says.
         pub modality_text: String = String::new(),
         /// Smallest distances of two centres.
         pub margins: Margins = Margins::default(),
@@ -160,6 +165,9 @@ impl MisGround {
             ("planes", self.planes.is_empty()),
             ("orientations", self.orientations.is_empty()),
             ("visual", self.visual.is_empty()),
+            ("identities", self.identities.is_empty()),
+            ("texts", self.texts.is_empty()),
+            ("words", self.words.is_empty()),
             ("targets", self.targets.is_empty()),
             ("question_types", self.question_types.is_empty()),
             ("ablations", self.ablations.is_empty()),
@@ -181,6 +189,11 @@ impl MisGround {
                 return Err(Fault::config(format!("expected {least} to {most}, found {value}")).at(field));
             }
         }
+        let mut frame_axes: Vec<_> = self.frame_order.iter().map(|direction| direction.axis()).collect();
+        frame_axes.sort_unstable();
+        if frame_axes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Fault::config("two directions along one axis").at("frame_order"));
+        }
         if let Some(range) = self.slice_filter.range().filter(|range| range.min > range.max) {
             return Err(Fault::config(format!("min {} is above max {}", range.min, range.max))
                 .at("slice_filter"));
@@ -200,15 +213,45 @@ impl MisGround {
                     .at("eligibility"));
             }
         }
+        let counts = [("slice_pairs", rules.slice_pairs, MOST_SLICE_PAIRS), ("frames", rules.frames, MOST_FRAMES)];
+        for (field, value, most) in counts {
+            if !(1..=most).contains(&value) {
+                return Err(Fault::config(format!("expected 1 to {most}, found {value}"))
+                    .at(field)
+                    .at("eligibility"));
+            }
+        }
+        let sizes = [
+            ("area_mm2", rules.area_mm2, 0.0),
+            ("area_px", rules.area_px, 0.0),
+            ("frame_steps", rules.frame_steps, 0.0),
+            ("dominance", rules.dominance, 1.0),
+        ];
+        for (field, value, least) in sizes {
+            if !(value.is_finite() && value >= least) {
+                return Err(Fault::config(format!("expected a number from {least} upward, found {value}"))
+                    .at(field)
+                    .at("eligibility"));
+            }
+        }
         let margins = [
             ("stack", &self.margins.stack),
             ("slice", &self.margins.slice),
             ("knee", &self.margins.knee),
         ];
         for (field, margin) in margins {
-            let values = [margin.mm, margin.voxels, margin.px, margin.extent_share];
-            if values.iter().any(|value| !(value.is_finite() && *value >= 0.0)) {
-                return Err(Fault::config("a margin is a number from 0 upward").at(field).at("margins"));
+            let values = [
+                ("mm", margin.mm),
+                ("voxels", margin.voxels),
+                ("px", margin.px),
+                ("extent_share", margin.extent_share),
+            ];
+            let wrong = values.into_iter().find(|(_, value)| !(value.is_finite() && *value >= 0.0));
+            if let Some((part, value)) = wrong {
+                return Err(Fault::config(format!("expected a number from 0 upward, found {value}"))
+                    .at(part)
+                    .at(field)
+                    .at("margins"));
             }
         }
         Ok(())

@@ -89,6 +89,8 @@ pub(super) struct Reading {
     pub(super) refusals: Vec<String>,
     pub(super) negations: Vec<String>,
     pub(super) mark_nouns: Vec<String>,
+    pub(super) image_words: Vec<String>,
+    pub(super) patient_words: Vec<String>,
     pub(super) truth: BTreeMap<String, Vec<String>>,
     pub(super) plane: BTreeMap<String, Vec<String>>,
     pub(super) words: BTreeMap<String, Vocabulary>,
@@ -100,7 +102,6 @@ struct File {
     version: u32,
     blocks: BTreeMap<String, String>,
     display: BTreeMap<String, String>,
-    modality: BTreeMap<String, String>,
     axis: BTreeMap<String, String>,
     reference: Reference,
     relation: Vec<Phrase>,
@@ -148,14 +149,13 @@ impl Templates {
             tables: BTreeMap::from([
                 ("blocks", file.blocks),
                 ("display", file.display),
-                ("modality", file.modality),
                 ("axis", file.axis),
             ]),
             phrases: file.relation.into_iter().map(|phrase| (phrase.word.clone(), phrase)).collect(),
         })
     }
 
-    /// A text of one of the tables `blocks`, `display`, `modality`, `axis`.
+    /// A text of one of the tables `blocks`, `display`, `axis`.
     ///
     /// # Errors
     /// An internal fault when there is none.

@@ -1,7 +1,7 @@
 //! Answers are recomputed from nothing but positions, view and the question's own words.
 
 use super::body::{SHAPE, Subject};
-use crate::families::mis_ground::MisGround;
+use crate::families::mis_ground::{Ablation, MisGround};
 use situs_core::prelude::*;
 use situs_core::question::Position;
 use situs_core::space::{BodyAxis, Plane};
@@ -241,6 +241,8 @@ fn mirroring_the_body_flips_right_and_left_and_nothing_else() {
     let spec = MisGround {
         dims: vec![crate::families::mis_ground::Dim::Stack],
         planes: vec![Plane::Axial],
+        // A mirrored patient is no typical one: text alone is not asked.
+        ablations: vec![Ablation::None, Ablation::MarksOnWhite],
         ..MisGround::default()
     };
     let (plain, _) = subject.ask(&spec, 2);

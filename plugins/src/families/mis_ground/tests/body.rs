@@ -35,6 +35,7 @@ const ORGANS: [(&str, [f64; 3], [f64; 3]); 17] = [
 
 /// A torso as a data set would give it.
 pub(super) struct Subject {
+    pub(super) card: DatasetCard,
     pub(super) case: Case,
     pub(super) entry: CatalogueEntry,
     pub(super) segmentation: Arc<Segmentation>,
@@ -78,7 +79,13 @@ impl Subject {
             grid: *segmentation.grid(),
             measured: segmentation.measured.clone(),
         };
-        Self { case, entry, segmentation: Arc::new(segmentation), labels, names }
+        let card = DatasetCard {
+            name: "test".to_owned(),
+            licence: String::new(),
+            modality_text: "CT scan of the torso".to_owned(),
+            digest: String::new(),
+        };
+        Self { card, case, entry, segmentation: Arc::new(segmentation), labels, names }
     }
 
     /// A CT of a torso, turned about the head-feet axis by an angle.
@@ -151,13 +158,18 @@ impl Subject {
         let segmentation = Segmentation::from_boxes(&grid, &boxes).unwrap();
         let mut case = plain_case("knee-1", Modality::Mr);
         case.structures = StructureSource::Boxes { boxes: boxes.to_vec() };
-        case.facts = BTreeMap::from([("side".to_owned(), "right".to_owned())]);
+        let knee = "MR scan (DESS) of the right knee of the patient";
+        case.facts = [("side", "right"), ("region", "knee"), ("modality_text", knee)]
+            .map(|(fact, value)| (fact.to_owned(), value.to_owned()))
+            .into();
         Self::of(case, segmentation, Vec::new(), BTreeMap::new())
     }
 
-    /// The same subject in a mirror, sides of names exchanged.
+    /// The same subject in a mirror, sides of names exchanged, as a store shows it.
     pub(super) fn mirrored(&self) -> Self {
-        Self::of(self.case.clone(), self.segmentation.mirrored(), Vec::new(), BTreeMap::new())
+        let mut case = self.case.clone();
+        case.facts.insert("mirrored".to_owned(), "yes".to_owned());
+        Self::of(case, self.segmentation.mirrored(), Vec::new(), BTreeMap::new())
     }
 
     pub(super) fn ask(&self, spec: &MisGround, seed: u64) -> (Vec<Question>, Reasons) {
@@ -165,6 +177,7 @@ impl Subject {
         let catalogue = Catalogue::default();
         let replies = Replies::default();
         let cx = AskContext {
+            card: &self.card,
             case: &self.case,
             entry: &self.entry,
             catalogue: &catalogue,

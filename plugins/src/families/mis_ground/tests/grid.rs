@@ -3,7 +3,7 @@
 use super::body::Subject;
 use crate::families::mis_ground::{Ablation, Dim, Identity, MisGround, SliceFilter, SliceRange, Visual};
 use situs_core::prelude::*;
-use situs_core::space::{Plane, Preset};
+use situs_core::space::{Direction, Plane, Preset};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -118,7 +118,7 @@ fn answers_are_balanced_within_a_cell() {
         visual: vec![Visual::None, Visual::Mask],
         identities: vec![Identity::Letter],
         ablations: vec![Ablation::None],
-        templates: ["RA-O1", "RC-O1", "NR-OA", "LR-OA", "LI-O"].map(str::to_owned).to_vec(),
+        templates: ["RA-O1", "RC-O1", "NR-OA", "LR-OA", "LI-O", "RA-O2"].map(str::to_owned).to_vec(),
         ..MisGround::default()
     };
     let subject = Subject::torso(0.0);
@@ -130,7 +130,9 @@ fn answers_are_balanced_within_a_cell() {
                 "NR-OA" => (question.text.contains(&format!("Of the {}", question.truth))).to_string(),
                 _ => question.truth.clone(),
             };
-            let key = (question.cell.clone(), question.facet("axis").to_owned());
+            // The largest displacement is asked among all axes, so all words count together.
+            let axis = if question.template == "RA-O2" { "all" } else { question.facet("axis") };
+            let key = (question.cell.clone(), axis.to_owned());
             *counts.entry(key).or_default().entry(answer).or_default() += 1;
         }
     }
@@ -139,13 +141,171 @@ fn answers_are_balanced_within_a_cell() {
         if total < 40 || cell.contains("LR-OA") {
             continue;
         }
-        let share = 1.0 / if cell.contains("LI-O") { 6.0 } else { 2.0 };
+        let share = 1.0 / if cell.contains("LI-O") || cell.contains("RA-O2") { 6.0 } else { 2.0 };
         // Four standard errors of a share.
         let slack = 4.0 * (share * (1.0 - share) / total as f64).sqrt();
         for (answer, count) in &answers {
             let seen = *count as f64 / total as f64;
             assert!((seen - share).abs() < slack, "{cell} {axis} {answer}: {count} of {total}");
         }
+    }
+}
+
+#[test]
+fn the_words_of_an_axis_come_up_equally_often_within_a_case() {
+    let spec = MisGround { ablations: vec![Ablation::None], ..MisGround::default() };
+    for seed in 0..3 {
+        let mut words: BTreeMap<(String, String), BTreeMap<String, i64>> = BTreeMap::new();
+        let open = ["RA-O1", "RA-O2", "RC-O1", "RC-O2", "RF-O"];
+        for question in Subject::torso(0.0).ask(&spec, seed).0 {
+            if !open.contains(&question.template.as_str()) {
+                continue;
+            }
+            let axis = match question.facet("words") {
+                "anat" => question.facet("axis"),
+                _ => question.facet("screen_axis"),
+            };
+            *words
+                .entry((question.template.clone(), axis.to_owned()))
+                .or_default()
+                .entry(question.truth.clone())
+                .or_default() += 1;
+        }
+        for (key, counts) in words {
+            let counts: Vec<i64> = counts.into_values().collect();
+            let [a, b] = counts.as_slice() else { panic!("{key:?}: {counts:?}") };
+            assert!((a - b).abs() <= 1, "{key:?}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn the_largest_displacement_lies_along_every_axis_equally_often() {
+    let spec = MisGround {
+        dims: vec![Dim::Stack],
+        templates: vec!["RA-O2".to_owned()],
+        ablations: vec![Ablation::None],
+        ..MisGround::default()
+    };
+    let mut words: BTreeMap<String, usize> = BTreeMap::new();
+    let mut total = 0;
+    for seed in 0..4 {
+        for question in Subject::torso(0.0).ask(&spec, seed).0 {
+            *words.entry(question.truth.clone()).or_default() += 1;
+            total += 1;
+        }
+    }
+    // A majority answer is right about once in six.
+    assert_eq!(words.len(), 6, "{words:?}");
+    assert!(words.values().all(|count| count * 6 <= total + total / 4), "{words:?} of {total}");
+}
+
+#[test]
+fn text_alone_is_asked_of_typical_patients_only() {
+    let has_text_only = |subject: &Subject| {
+        let (questions, left_out) = subject.ask(&MisGround::default(), 1);
+        let said = left_out.contains_key("text_only: the patient is not a typical one");
+        let asked = questions.iter().any(|question| question.facet("ablation") == "text_only");
+        assert_ne!(asked, said);
+        asked
+    };
+    let mut subject = Subject::torso(0.0);
+    assert!(has_text_only(&subject));
+    assert!(!has_text_only(&subject.mirrored()));
+    for (arrangement, typical) in [("anatomical", true), ("inversus", false), ("shuffled", false)] {
+        subject.case.facts.insert("arrangement".to_owned(), arrangement.to_owned());
+        assert_eq!(has_text_only(&subject), typical, "{arrangement}");
+    }
+}
+
+#[test]
+fn volumes_are_called_what_the_case_the_parameters_or_the_data_set_say() {
+    let first = |subject: &Subject, spec: &MisGround| {
+        let (questions, _) = subject.ask(spec, 1);
+        let plain = questions.iter().find(|question| question.template == "SD-O").unwrap();
+        plain.text.split("\n\n").next().unwrap().to_owned()
+    };
+    let mut subject = Subject::torso(0.0);
+    let spec = MisGround { dims: vec![Dim::Slice], ..MisGround::default() };
+    let named = MisGround { modality_text: "CT scan of a patient".to_owned(), ..spec.clone() };
+    subject.card.modality_text = "CT scan".to_owned();
+    assert_eq!(first(&subject, &spec), "You are given one slice of a CT scan.");
+    assert_eq!(first(&subject, &named), "You are given one slice of a CT scan of a patient.");
+    subject.case.facts.insert("modality_text".to_owned(), "low-dose CT scan".to_owned());
+    assert_eq!(first(&subject, &named), "You are given one slice of a low-dose CT scan.");
+}
+
+#[test]
+fn structures_outside_the_class_list_are_counted_and_reasons_stay_few() {
+    let mut subject = Subject::torso(0.0);
+    let outside = "structure: not in class list a (try family.classes=\"all\")";
+    let count = |left_out: &Reasons| left_out.get(outside).copied().unwrap_or(0);
+    let before = count(&subject.ask(&MisGround::default(), 1).1);
+    // The tibia is in no list.
+    let segmentation = std::sync::Arc::make_mut(&mut subject.segmentation);
+    segmentation.measured.structures[0].name = "tibia".to_owned();
+    let (_, left_out) = subject.ask(&MisGround::default(), 1);
+    assert_eq!(count(&left_out), before + 1);
+    let cells = left_out.keys().filter(|reason| reason.starts_with("cell: ")).count();
+    assert!(cells <= 9, "{left_out:#?}");
+}
+
+#[test]
+fn a_white_stack_never_asks_for_the_largest_of_frames_and_pixels() {
+    let (questions, _) = Subject::torso(0.0).ask(&MisGround::default(), 1);
+    let largest = |question: &&Question| question.template == "RA-O2";
+    let white = |question: &Question| question.facet("ablation") == "marks_on_white";
+    assert!(questions.iter().filter(largest).any(|question| white(question)));
+    for question in questions.iter().filter(largest) {
+        assert!(!(white(question) && question.facet("dim") == "3d"), "{}", question.cell);
+        assert_eq!(question.facet("needs_scale") == "yes", question.facet("dim") == "3d");
+    }
+}
+
+#[test]
+fn all_six_letters_are_asked_about_equally_often() {
+    let spec = MisGround {
+        identities: vec![Identity::Letter],
+        most_marks: 2,
+        ablations: vec![Ablation::None],
+        ..MisGround::default()
+    };
+    let mut counts: BTreeMap<char, usize> = BTreeMap::new();
+    for seed in 0..3 {
+        for question in Subject::torso(0.0).ask(&spec, seed).0 {
+            for mark in &question.scene.unwrap().marks {
+                *counts.entry(mark.letter.unwrap()).or_default() += 1;
+            }
+        }
+    }
+    let total: usize = counts.values().sum();
+    assert_eq!(counts.len(), 6);
+    assert!(counts.values().all(|count| count * 6 > total / 2 && count * 6 < total * 2), "{counts:?}");
+}
+
+#[test]
+fn the_order_of_frames_can_be_chosen_for_standard_displays() {
+    let spec = MisGround {
+        dims: vec![Dim::Stack],
+        planes: vec![Plane::Axial],
+        templates: vec!["RF-O".to_owned()],
+        frame_order: vec![Direction::Inferior],
+        ..MisGround::default()
+    };
+    for question in Subject::torso(0.0).ask(&spec, 1).0 {
+        let frames = &question.scene.as_ref().unwrap().frames;
+        let standard = question.facet("orientation") == "standard_radiological";
+        assert_eq!(frames[0] > frames[1], standard);
+        let toward = if standard { "patient's inferior side" } else { "patient's superior side" };
+        assert!(question.text.contains(&format!("lies farther toward the {toward}")), "{}", question.text);
+    }
+}
+
+#[test]
+fn obliquity_is_a_facet() {
+    for (degrees, band) in [(0.0, "no"), (9.0, "5-15"), (20.0, "15+")] {
+        let (questions, _) = Subject::torso(degrees).ask(&MisGround::default(), 1);
+        assert!(questions.iter().all(|question| question.facet("oblique") == band), "{degrees}");
     }
 }
 
@@ -204,4 +364,26 @@ fn parameters_that_cannot_work_are_refused_by_name() {
     assert!(refuse(unknown).starts_with("templates[0]: unknown template"));
     let missing = MisGround { classes: "no-such-file.toml".to_owned(), ..MisGround::default() };
     assert!(refuse(missing).starts_with("classes: "));
+    let lists = ["identities", "texts", "words", "targets", "ablations"];
+    for field in lists {
+        let spec: MisGround = serde_json::from_value(serde_json::json!({ field: [] })).unwrap();
+        assert!(refuse(spec).starts_with(&format!("{field}: ")), "{field}");
+    }
+    let rules = [("area_mm2", -1.0), ("area_px", -1.0), ("frame_steps", -2.0), ("dominance", 0.5), ("slice_pairs", 0.0)];
+    for (field, value) in rules {
+        let rule = match field {
+            "slice_pairs" => serde_json::json!({ field: value as u64 }),
+            _ => serde_json::json!({ field: value }),
+        };
+        let spec: MisGround = serde_json::from_value(serde_json::json!({ "eligibility": rule })).unwrap();
+        assert!(refuse(spec).starts_with(&format!("eligibility.{field}: ")), "{field}");
+    }
+    let mut endless = MisGround::default();
+    endless.eligibility.area_mm2 = f64::NAN;
+    assert!(refuse(endless).starts_with("eligibility.area_mm2: "));
+    let mut negative = MisGround::default();
+    negative.margins.slice.px = -1.0;
+    assert!(refuse(negative).starts_with("margins.slice.px: "));
+    let frames = vec![Direction::Superior, Direction::Inferior];
+    assert!(refuse(MisGround { frame_order: frames, ..MisGround::default() }).starts_with("frame_order: "));
 }

@@ -3,5 +3,6 @@
 mod answers;
 mod body;
 mod grid;
+mod overlap;
 mod reading;
 mod texts;

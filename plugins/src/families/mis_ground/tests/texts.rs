@@ -54,7 +54,7 @@ fn left_and_right_never_stand_alone() {
                 text = text.replace(allowed, "");
             }
             for allowed in [
-                "he patient's right-left",
+                "he patient's right-left axis",
                 "he patient's right",
                 "he patient's left",
                 "he left edge of the image",
@@ -126,7 +126,9 @@ fn a_boxed_axial_slice_is_asked_about_in_the_agreed_words() {
     let scene = question.scene.as_ref().unwrap();
     let letter = |place: usize| scene.marks[place].letter.unwrap();
     let k = scene.marks.len();
-    let list: Vec<String> = ('A'..='F').take(k).map(|letter| format!("box {letter}")).collect();
+    let letters: std::collections::BTreeSet<char> =
+        scene.marks.iter().filter_map(|mark| mark.letter).collect();
+    let list: Vec<String> = letters.iter().map(|letter| format!("box {letter}")).collect();
     let rel = match question.evidence.relation.as_str() {
         "A anterior B" => "anterior to",
         "A posterior B" => "posterior to",
@@ -152,7 +154,7 @@ fn an_unmarked_coronal_stack_in_storage_order_is_asked_about_in_the_agreed_words
         "RF-O",
     );
     // 70 slices of 4 mm in 32 frames: 69 * 4 / 31.
-    let start = "You are given 32 coronal slices of one CT scan of the torso, as frames in order. They are 8.9 mm apart. Frame 1 is the first; each later frame lies farther toward the patient's anterior side.\n\nDisplay: the raw array in RAS+ (array indices grow toward the patient's right, anterior and superior sides; first in-plane array axis down the image, second across) storage order, not turned into a clinical view. The top edge of the image is toward the patient's left side and the bottom edge toward the patient's right side. The left edge of the image is toward the patient's inferior side and the right edge of the image toward the patient's superior side.\n\n";
+    let start = "You are given 32 coronal slices of one CT scan of the torso, as frames in order. They are about 8.9 mm apart. Frame 1 is the first; each later frame lies farther toward the patient's anterior side.\n\nDisplay: the raw array in RAS+ (array indices grow toward the patient's right, anterior and superior sides; first in-plane array axis down the image, second across) storage order, not turned into a clinical view. The top edge of the image is toward the patient's left side and the bottom edge toward the patient's right side. The left edge of the image is toward the patient's inferior side and the right edge of the image toward the patient's superior side.\n\n";
     assert!(question.text.starts_with(start), "{}", question.text);
     let asking = "Directions are directions on the displayed picture, as a viewer sees it, not directions of the patient's body. The centre of a structure is the centre of the whole structure in the volume.\n\nGoing through the frames from first to last, is the centre of the ";
     assert!(question.text.contains(asking), "{}", question.text);
