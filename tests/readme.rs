@@ -135,8 +135,8 @@ fn tried(command: &str, server: &StubServer, folder: &Path, number: usize) -> Ve
     }
     let stem = Path::new(&words[1]).file_stem().unwrap().to_str().unwrap().to_owned();
     match words.iter().position(|word| word == "--limit") {
-        Some(at) => words[at + 1] = "10".to_owned(),
-        None => words.extend(["--limit".to_owned(), "10".to_owned()]),
+        Some(at) => words[at + 1] = "6".to_owned(),
+        None => words.extend(["--limit".to_owned(), "6".to_owned()]),
     }
     let mut add = |more: &[String]| words.extend_from_slice(more);
     if !command.contains("--data") {
@@ -174,7 +174,7 @@ fn every_situs_command_of_the_readme_works() {
         assert!(output.status.success(), "situs {}: {}\n{errors}", words.join(" "), output.status);
         assert!(!output.stdout.is_empty(), "situs {}", words.join(" "));
     }
-    assert!(server.count() >= 10, "the server was asked");
+    assert!(server.count() >= 6, "the server was asked");
     assert!(folder.join("runs/quickstart/report.html").exists());
     assert!(std::fs::read_dir(folder.join("runs/picture/media")).unwrap().count() > 0);
 }
