@@ -7,8 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "situs", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked or drifted run folder;\n\
-3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison found\n\
+    after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked, drifted or unwritable run\n\
+folder; 3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison found\n\
 differences; 130 interrupted (the same command resumes)."
 )]
 pub(crate) struct Cli {
@@ -57,12 +57,16 @@ pub(crate) enum Command {
         names: Option<PathBuf>,
     },
     /// Compare a run with a published table, cell by cell
+    ///
+    /// A cell agrees when the 95 % interval of the difference between ours and the published figure holds 0; where the
+    /// published n is known, its binomial error counts as well. Below 30 questions or 10 patients the verdict is
+    /// `too few`, which is neither agreement nor difference. Exit code 6: some cell differs.
     Reproduce {
         /// Name of a published table, or the path of one
         suite: String,
         /// Run folder
         run: PathBuf,
-        /// Compare this arm alone (repeatable; default: every arm)
+        /// Compare this arm alone (repeatable; default: every arm with a model behind it, no oracle or baseline)
         #[arg(long, value_name = "NAME")]
         arm: Vec<String>,
     },

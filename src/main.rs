@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let arguments = cli::Cli::parse();
     log_to_stderr();
     let exit = commands::dispatch(arguments).unwrap_or_else(|failure| {
-        eprintln!("{}", failure.text());
+        output::note(&failure.text());
         failure.exit()
     });
     ExitCode::from(exit as u8)
@@ -33,6 +33,8 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Complaints about a stderr that nobody reads would go to that stderr, and panic.
+        .log_internal_errors(false)
         .with_ansi(std::env::var_os("NO_COLOR").is_none())
         .init();
 }

@@ -1,9 +1,12 @@
-//! Writing results to stdout.
+//! Writing results to stdout and remarks to stderr.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use situs_core::fault::Fault;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+
+/// Width of prose tables where there is no terminal to ask.
+const PROSE_WIDTH: u16 = 100;
 
 /// Prints text and a line end. A reader that has gone away (`| head`) is not an error.
 ///
@@ -19,6 +22,12 @@ pub(crate) fn print(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// Writes a line to stderr. Nobody may be there to read it; that changes no result.
+pub(crate) fn note(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
+}
+
 /// Prints a value as indented JSON.
 ///
 /// # Errors
@@ -31,7 +40,19 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Fault> {
 
 /// A plain table: a header, a rule, no frames; the named columns are right-aligned. On a terminal, long cells wrap.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, right_aligned: &[usize]) -> String {
+    laid_out(header, rows, right_aligned, None)
+}
+
+/// A table of sentences: long cells wrap off a terminal, too.
+pub(crate) fn prose_table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    laid_out(header, rows, &[], (!std::io::stdout().is_terminal()).then_some(PROSE_WIDTH))
+}
+
+fn laid_out(header: &[&str], rows: Vec<Vec<String>>, right_aligned: &[usize], width: Option<u16>) -> String {
     let mut table = Table::new();
+    if let Some(width) = width {
+        table.set_width(width);
+    }
     let style = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
     table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().map(|name| name.to_string()).collect::<Vec<_>>());

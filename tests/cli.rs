@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/nifti_file.rs"]
+mod nifti_file;
+
+use nifti_file::nifti;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -36,32 +40,6 @@ fn refused(output: &Output, code: i32, message: &str) {
     assert_eq!(output.status.code(), Some(code), "{errors}");
     assert!(output.stdout.is_empty(), "stdout: {}", text(&output.stdout));
     assert!(errors.contains(message), "{message:?} in {errors}");
-}
-
-/// A NIfTI-1 file of unsigned bytes, x fastest, with an affine of its own.
-fn nifti(shape: [u16; 3], rows: [[f32; 4]; 3], voxels: &[u8]) -> Vec<u8> {
-    let mut file = vec![0u8; 352];
-    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, &348i32.to_le_bytes());
-    for (index, length) in [3, shape[0], shape[1], shape[2], 1, 1, 1, 1].into_iter().enumerate() {
-        put(40 + 2 * index, &length.to_le_bytes());
-    }
-    put(70, &2i16.to_le_bytes()); // uint8
-    put(72, &8i16.to_le_bytes());
-    for index in 0..8 {
-        put(76 + 4 * index, &1f32.to_le_bytes());
-    }
-    put(108, &352f32.to_le_bytes());
-    put(123, &[2]); // mm
-    put(254, &1i16.to_le_bytes()); // sform_code
-    for (row, values) in rows.iter().enumerate() {
-        for (column, value) in values.iter().enumerate() {
-            put(280 + 16 * row + 4 * column, &value.to_le_bytes());
-        }
-    }
-    put(344, b"n+1\0");
-    file.extend_from_slice(voxels);
-    file
 }
 
 /// LPS storage: the stored axes grow toward the patient's left, posterior and superior sides; 2 x 2 x 3 mm.
@@ -126,7 +104,7 @@ fn a_flag_may_be_written_with_underscores() {
         "2",
     ];
     // The flags are understood: what is missing is the config.
-    refused(&situs_in(folder.path(), &arguments), 4, "none.toml");
+    refused(&situs_in(folder.path(), &arguments), 2, "none.toml");
 }
 
 #[test]
@@ -269,4 +247,107 @@ fn doctor_says_what_is_here() {
     assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
     assert!(found["cores"].as_u64().unwrap() >= 1);
     assert!(found["components"]["sampler"].as_array().unwrap().contains(&json!("greedy")));
+}
+
+/// A config that the smallest phantom answers at once.
+const SMALL: &str = "[dataset]\nuse = \"phantom\"\ncases = 1\nshape = [96, 74, 208]\n[family]\nuse = \"mis-ground\"\n\
+                     dims = [\"2d\"]\n[renderer]\nuse = \"slices\"\n[model]\nuse = \"random\"\n[run]\nquestions = 4\n";
+
+#[test]
+fn a_run_whose_progress_nobody_reads_is_a_run_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.toml"), SMALL).unwrap();
+    let run = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_situs"));
+        command.current_dir(folder.path()).args(arguments).env("SITUS_LOG", "trace");
+        command.stderr(writer).output().unwrap()
+    };
+    let output = run(&["run", "run.toml"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("4 asked of a pool"), "{}", text(&output.stdout));
+    assert_eq!(run(&["describe", "sampler", "greddy"]).status.code(), Some(2));
+}
+
+#[test]
+fn progress_off_a_terminal_is_a_few_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.toml"), SMALL).unwrap();
+    let output = situs_in(folder.path(), &["run", "run.toml"]);
+    let lines = text(&output.stderr);
+    for stage in ["measure: ", "ask: ", "score: "] {
+        let count = lines.lines().filter(|line| line.starts_with(stage)).count();
+        // `ask` names two stages, the family's and the model's; a slow one has up to five lines.
+        assert!((1..=10).contains(&count), "{stage}{count} in\n{lines}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_a_mistake_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.toml"), SMALL).unwrap();
+    std::fs::write(folder.path().join("occupied"), "a file").unwrap();
+    for command in ["run", "build"] {
+        let output = situs_in(folder.path(), &[command, "run.toml", "--output", "occupied/below"]);
+        refused(&output, 2, "cannot write into occupied/below");
+    }
+    assert_eq!(situs_in(folder.path(), &["run", "run.toml", "--output", "done"]).status.code(), Some(0));
+    // Something in the way of the lock stands for a folder of somebody else; tests may run as root.
+    std::fs::remove_file(folder.path().join("done/.lock")).unwrap();
+    std::fs::create_dir(folder.path().join("done/.lock")).unwrap();
+    for arguments in [&["score", "done"][..], &["reproduce", "mis-ground", "done"]] {
+        let output = situs_in(folder.path(), arguments);
+        refused(&output, 2, "cannot write into done");
+        assert!(text(&output.stderr).contains("help: make the run folder writable"));
+    }
+}
+
+#[test]
+fn a_run_cannot_be_named_out_of_the_runs_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.toml"), format!("{SMALL}name = \"../../elsewhere\"\n")).unwrap();
+    let output = situs_in(folder.path(), &["run", "run.toml"]);
+    refused(&output, 2, "cannot be the name of a run folder");
+    assert!(text(&output.stderr).contains("run.toml:14: run.name"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_missing_config_is_a_mistake_on_the_command_line() {
+    for arguments in [&["run", "no.toml"][..], &["build", "no.toml"], &["doctor", "no.toml"]] {
+        refused(&situs(arguments), 2, "no.toml");
+    }
+}
+
+#[test]
+fn descriptions_wrap_off_a_terminal() {
+    for arguments in [&["describe", "family", "mis-ground"][..], &["list"]] {
+        let plain = text(&situs(arguments).stdout);
+        let widest = plain.lines().skip(2).map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 100, "{widest} columns in\n{plain}");
+    }
+}
+
+#[test]
+fn baselines_reproduce_nothing_and_few_questions_say_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.toml"), SMALL).unwrap();
+    assert!(situs_in(folder.path(), &["run", "run.toml", "--output", "done"]).status.success());
+    let verdicts = |arguments: &[&str]| {
+        let output = situs_in(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let cells = printed["cells"].as_array().unwrap().iter();
+        let verdicts: Vec<Value> =
+            cells.filter(|cell| cell["cell"] == "overall").map(|cell| cell["verdict"].clone()).collect();
+        (verdicts, printed["skipped"].clone())
+    };
+    let all = ["reproduce", "mis-ground", "done", "--json"];
+    assert_eq!(verdicts(&all), (vec![json!("not run")], json!(["main"])));
+    let named = ["reproduce", "mis-ground", "done", "--arm", "main", "--json"];
+    assert_eq!(verdicts(&named), (vec![json!("too few")], json!([])));
+
+    let table = "suite = \"x\"\nfamily = \"another\"\ntitle = \"t\"\nsource = \"s\"\nsystem = \"y\"\ncell = []\n[metrics]\n";
+    std::fs::write(folder.path().join("table.toml"), table).unwrap();
+    refused(&situs_in(folder.path(), &["reproduce", "table.toml", "done"]), 2, "family 'mis-ground'");
 }

@@ -24,6 +24,7 @@ pub(crate) struct Client {
     agent: RwLock<ureq::Agent>,
     timeout: Duration,
     keeps: AtomicBool,
+    answered: AtomicBool,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -107,7 +108,27 @@ impl Client {
     /// `headers` are sent with every request; `connections` is how many are kept open.
     pub(crate) fn new(timeout: Duration, connections: usize, headers: Vec<(&'static str, String)>) -> Self {
         let agent = RwLock::new(agent(timeout, connections));
-        Self { agent, timeout, keeps: AtomicBool::new(true), headers }
+        Self { agent, timeout, keeps: AtomicBool::new(true), answered: AtomicBool::new(false), headers }
+    }
+
+    /// Remembers that the server has answered a request as it should.
+    pub(crate) fn note_answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it ever has.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// [`status_fault`] for this server: a door that closes after the first answer stays closed for this request, so
+    /// trying it again would not help.
+    pub(crate) fn status_fault(&self, url: &str, response: &Response) -> Fault {
+        let mut fault = status_fault(url, response);
+        if fault.cause == Cause::Unreachable && self.has_answered() {
+            fault.cause = Cause::Rejected;
+        }
+        fault
     }
 
     fn agent(&self) -> ureq::Agent {
@@ -236,6 +257,33 @@ fn transport_fault(url: &str, error: &ureq::Error) -> Fault {
 
 fn nobody(what: String) -> Fault {
     Fault::unreachable(what).help("is the server running, and is base_url right?")
+}
+
+/// Refuses an address that no server can have, and one with a secret in it: addresses are stored with a run.
+pub(crate) fn check_address(base_url: &str) -> Result<(), Fault> {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    if rest.contains('@') {
+        return Err(Fault::config("the address holds a user or a password")
+            .at("base_url")
+            .help("put the key into an environment variable and name that one in api_key_env"));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(Fault::config("the address must end before any ? or #")
+            .at("base_url")
+            .help("paths are appended to it; put a key into the environment variable of api_key_env"));
+    }
+    if !(base_url.starts_with("http://") || base_url.starts_with("https://")) {
+        return Err(Fault::config(format!("{base_url:?} is not an http or https address"))
+            .at("base_url")
+            .help("e.g. http://127.0.0.1:8000/v1"));
+    }
+    Ok(())
+}
+
+/// A reply of the right form without anything that could be an answer or a refusal: an accident on the server's side.
+pub(crate) fn without_answer(url: &str, body: &[u8]) -> Fault {
+    let text = quoted(&String::from_utf8_lossy(body));
+    Fault::transient(format!("{url}: the reply holds no answer: {text}"), None)
 }
 
 /// What a status other than success means.

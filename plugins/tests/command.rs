@@ -207,6 +207,8 @@ fn parameters_that_cannot_work_are_named() {
         (json!({"use": "command", "program": "no-such-program-anywhere"}), "program"),
         (json!({"use": "command", "program": "./no-such-file"}), "program"),
         (json!({"use": "command", "program": "sh", "workers": 0}), "workers"),
+        (json!({"use": "command", "program": "sh", "env": {"HF_TOKEN": "hf_x"}}), "env.HF_TOKEN"),
+        (json!({"use": "command", "program": "sh", "pass_env": ["PATH", "NO_SUCH_KEY"]}), "pass_env[1]"),
         (json!({"use": "command", "program": "sh", "timeout_s": -1.0}), "timeout_s"),
         (json!({"use": "command", "program": "sh", "honours": ["temperature", "heat"]}), "honours[1]"),
     ] {
@@ -217,6 +219,11 @@ fn parameters_that_cannot_work_are_named() {
             "{fault}"
         );
     }
+    // Words that merely begin like a secret, and names without values, are fine.
+    backend(json!({
+        "use": "command", "program": "sh", "env": {"TOKENIZERS_PARALLELISM": "false"}, "pass_env": ["PATH"]
+    }))
+    .unwrap();
     // Relative paths start at the config's folder.
     let program = Program::new("");
     let cx = BuildContext { base: Some(program.folder.path().to_owned()), ..BuildContext::default() };
@@ -224,4 +231,13 @@ fn parameters_that_cannot_work_are_named() {
     assert_eq!(model.card().name, "model");
     // It is no executable file: nobody answers.
     assert_eq!(ask(model.as_ref(), "q").unwrap_err().cause, Cause::Unreachable);
+}
+
+#[test]
+fn a_bare_name_is_found_on_the_search_path_even_when_the_command_line_made_it_absolute() {
+    let here = std::env::current_dir().unwrap();
+    let model = backend(json!({"use": "command", "program": here.join("sh")})).unwrap();
+    assert_eq!(model.card().name, "sh");
+    let elsewhere = refused(json!({"use": "command", "program": "/no/such/folder/sh"}));
+    assert_eq!(elsewhere.cause, Cause::Config, "{elsewhere}");
 }

@@ -27,7 +27,7 @@ fn reply_to(act: Act) -> Result<Reply, Fault> {
 
 #[test]
 fn the_request_is_the_native_one() {
-    let server = StubServer::start(|_| Act::json(200, &json!({"candidates": []})));
+    let server = StubServer::start(|_| Act::json(200, &json!({"candidates": [{"finishReason": "STOP"}]})));
     let mut media = StillMedia::default();
     let parts = vec![
         media.show("a", b"first"),
@@ -102,6 +102,43 @@ fn limits_and_blocks_are_told_apart() {
     }
     let blocked = reply_to(Act::json(200, &json!({"promptFeedback": {"blockReason": "SAFETY"}}))).unwrap();
     assert_eq!((blocked.finish, blocked.text.as_str()), (Finish::Refused, "SAFETY"));
+}
+
+#[test]
+fn a_reply_without_an_answer_is_an_accident_not_a_refusal() {
+    for body in
+        [json!({}), json!({"candidates": []}), json!({"candidates": [{}]}), json!({"promptFeedback": {}})]
+    {
+        let fault = reply_to(Act::json(200, &body)).unwrap_err();
+        assert_eq!(fault.cause, Cause::Transient { retry_after_ms: None }, "{body}: {fault}");
+    }
+}
+
+#[test]
+fn the_address_is_no_part_of_the_model_and_holds_no_secret() {
+    let card = |address: &str| {
+        backend(json!({"use": "gemini", "name": "x", "base_url": address}))
+            .map(|model| model.card().digest.clone())
+    };
+    assert_eq!(card("http://127.0.0.1:1/v1").unwrap(), card("http://127.0.0.1:2/v1").unwrap());
+    assert!(!card("http://me:hunter2@127.0.0.1:1/v1").unwrap_err().to_string().contains("hunter2"));
+}
+
+#[test]
+fn doors_that_close_later_and_pages_that_are_missing_at_first() {
+    let server = StubServer::start(|seen| match () {
+        () if seen.mentions("late") => Act::status(403, "key expired"),
+        () if seen.mentions("lost") => Act::status(404, "models/x is not found"),
+        () => Act::json(200, &json!({"candidates": [{"content": {"parts": [{"text": "ok"}]}}]})),
+    });
+    let model = backend(params(&server, json!({}))).unwrap();
+    let cause = |text: &str| {
+        let request = request(Prompt::text(text), &[], 0);
+        model.reply(&request, &Sampling::default(), &StillMedia::default()).map_err(|fault| fault.cause)
+    };
+    assert_eq!((cause("late"), cause("lost")), (Err(Cause::Unreachable), Err(Cause::Config)));
+    assert_eq!(cause("now").unwrap().text, "ok");
+    assert_eq!((cause("late"), cause("lost")), (Err(Cause::Rejected), Err(Cause::Rejected)));
 }
 
 #[test]

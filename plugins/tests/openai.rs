@@ -127,7 +127,12 @@ fn the_identity_covers_what_changes_replies_and_nothing_else() {
     let server = StubServer::chat(|_| Act::chat("ok"));
     let digest = |more| backend(params(&server, more)).unwrap().card().digest.clone();
     let plain = digest(json!({}));
-    assert_eq!(digest(json!({"timeout_s": 5.0, "max_connections": 3})), plain);
+    // A server that was started anew on another port serves the same model.
+    for more in
+        [json!({"timeout_s": 5.0, "max_connections": 3}), json!({"base_url": "http://127.0.0.1:1/v1"})]
+    {
+        assert_eq!(digest(more), plain);
+    }
     for more in [
         json!({"name": "n"}),
         json!({"dialect": "openai"}),
@@ -170,8 +175,69 @@ fn replies_are_read_in_every_form() {
     assert_eq!((filtered.text.as_str(), filtered.finish), ("", Finish::Refused));
     let refusal = read(choice(json!({"content": null, "refusal": "I cannot."}), "stop"));
     assert_eq!((refusal.text.as_str(), refusal.finish), ("I cannot.", Finish::Refused));
-    let empty = read(json!({"choices": []}));
-    assert_eq!((empty.text.as_str(), empty.finish), ("", Finish::Refused));
+    let withheld = read(json!({"choices": [{"finish_reason": "content_filter"}]}));
+    assert_eq!((withheld.text.as_str(), withheld.finish), ("", Finish::Refused));
+}
+
+#[test]
+fn a_reply_without_an_answer_is_an_accident_not_a_refusal() {
+    for body in [json!({}), json!({"choices": []}), json!({"choices": null}), json!({"choices": [{}]})] {
+        let fault = fault_of(Act::json(200, &body));
+        assert_eq!(fault.cause, Cause::Transient { retry_after_ms: None }, "{body}: {fault}");
+        assert!(fault.what.contains(&format!("no answer: {body}")), "{fault}");
+    }
+}
+
+#[test]
+fn a_404_before_the_first_reply_is_a_mistake_in_the_config() {
+    let server = StubServer::start(|seen| match seen.path.as_str() {
+        "/v1/models" => Act::models(&["qwen", "gemma"]),
+        _ if seen.mentions("later") => Act::status(404, "no such page"),
+        _ if seen.mentions("\"model\":\"qwen\"") => Act::chat("ok"),
+        _ => Act::status(404, "The model `m` does not exist."),
+    });
+    let fault = ask(&server, json!({}), Prompt::text("q"), &Sampling::default()).unwrap_err();
+    assert_eq!((fault.cause, &fault.at), (Cause::Config, &vec!["name".into()]), "{fault}");
+    assert!(fault.what.contains("The model `m` does not exist."), "{fault}");
+    assert!(fault.help.unwrap().contains("the server has: qwen, gemma"));
+
+    let model = backend(params(&server, json!({"name": "qwen"}))).unwrap();
+    let say = |text: &str| {
+        model.reply(&request(Prompt::text(text), &[], 0), &Sampling::default(), &StillMedia::default())
+    };
+    say("now").unwrap();
+    assert_eq!(say("later").unwrap_err().cause, Cause::Rejected);
+}
+
+#[test]
+fn a_door_that_closes_after_the_first_reply_is_not_knocked_at_again() {
+    for status in [401, 403] {
+        let server = StubServer::chat(move |seen| match seen.mentions("later") {
+            true => Act::status(status, "key expired"),
+            false => Act::chat("ok"),
+        });
+        let model = backend(params(&server, json!({}))).unwrap();
+        let say = |text: &str| {
+            model.reply(&request(Prompt::text(text), &[], 0), &Sampling::default(), &StillMedia::default())
+        };
+        assert_eq!(say("later").unwrap_err().cause, Cause::Unreachable);
+        say("now").unwrap();
+        let fault = say("later").unwrap_err();
+        assert_eq!(fault.cause, Cause::Rejected, "{fault}");
+        assert!(fault.what.contains("key expired"), "{fault}");
+    }
+}
+
+#[test]
+fn an_address_with_a_secret_is_refused_without_repeating_it() {
+    for address in
+        ["http://me:hunter2@127.0.0.1:8000/v1", "me:hunter2@host/v1", "https://host/v1?key=hunter2"]
+    {
+        let fault = refused(json!({"use": "openai", "name": "m", "base_url": address}));
+        assert_eq!((fault.cause, &fault.at), (Cause::Config, &vec!["base_url".into()]), "{fault}");
+        assert!(!fault.to_string().contains("hunter2"), "{fault}");
+        assert!(fault.help.unwrap().contains("environment variable"));
+    }
 }
 
 #[test]
@@ -204,7 +270,7 @@ fn a_reply_that_takes_too_long_may_pass() {
 
 #[test]
 fn refusals_are_final_and_carry_the_servers_words() {
-    for status in [400, 404, 413, 422, 301] {
+    for status in [400, 413, 422, 301] {
         let fault = fault_of(Act::status(status, "prompt is too long"));
         assert_eq!(fault.cause, Cause::Rejected, "{fault}");
         assert!(fault.what.contains("prompt is too long"), "{fault}");

@@ -2,6 +2,7 @@
 
 use super::plan::{plan, stop_on_interrupt};
 use super::progress::progress;
+use super::run_folder::or_unwritable;
 use crate::cli::BuildArgs;
 use crate::exit::Failure;
 use crate::output;
@@ -23,7 +24,8 @@ pub(super) fn build(args: &BuildArgs, json: bool) -> Result<Exit, Failure> {
     let plan = plan(&args.plan, None, &registry)?;
     stop_on_interrupt(&plan.options.stop)?;
     let progress = progress();
-    let built = build_engine(&plan.config, &registry, &plan.options, progress.as_ref())?;
+    let built = build_engine(&plan.config, &registry, &plan.options, progress.as_ref())
+        .map_err(|error| or_unwritable(&plan.options.folder, error.into()))?;
     drop(progress);
     let folder = &plan.options.folder;
     if json {

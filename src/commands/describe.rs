@@ -30,7 +30,7 @@ pub(super) fn describe(kind: &str, name: &str, json: bool) -> Result<Exit, Failu
             .map(|field| vec![field.name, field.ty, default_text(&field.default), field.doc])
             .collect();
         text.push('\n');
-        text.push_str(&output::table(&["field", "type", "default", "meaning"], rows, &[]));
+        text.push_str(&output::prose_table(&["field", "type", "default", "meaning"], rows));
     }
     output::print(&text)?;
     Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! `situs doctor`: what this program sees, and whether a config would work.
 
 use super::plan::dataset_in;
+use super::run_folder::load_config;
 use crate::cli::DoctorArgs;
 use crate::exit::Failure;
 use crate::output;
@@ -56,7 +57,7 @@ pub(super) fn doctor(args: &DoctorArgs, json: bool) -> Result<Exit, Failure> {
         overrides.replace_table("dataset", params);
     }
     let checks = match &args.config {
-        Some(path) => checks(&RunConfig::load(path, &overrides, &registry)?, &registry),
+        Some(path) => checks(&load_config(path, &overrides, &registry)?, &registry),
         None => Vec::new(),
     };
     let findings = Findings {

@@ -50,6 +50,6 @@ pub(super) fn list(kind: Option<&str>, json: bool) -> Result<Exit, Failure> {
             vec![row.kind.to_string(), row.name.to_owned(), row.summary.to_owned(), row.origin.to_owned()]
         })
         .collect();
-    output::print(&output::table(&["kind", "name", "summary", "origin"], rows, &[]))?;
+    output::print(&output::prose_table(&["kind", "name", "summary", "origin"], rows))?;
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ mod plan;
 mod progress;
 mod reproduce;
 mod run;
+mod run_folder;
 mod score;
 mod structures;
 mod volume;

@@ -1,13 +1,15 @@
-//! From flags to a run: config with overrides, run folder, and a stop switch on Ctrl-C.
+//! From flags to a run: config with overrides, run folder, and a stop switch on Ctrl-C and SIGTERM.
 
+use super::run_folder::{default_folder, load_config};
 use super::unknown;
 use crate::cli::{PlanArgs, RunArgs};
 use crate::exit::Failure;
+use crate::output;
 use situs_core::config::{Overrides, RunConfig};
 use situs_core::fault::Fault;
 use situs_core::registry::{Kind, Params, Registry, detect};
 use situs_core::run::{Exit, RunOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,14 +45,17 @@ pub(super) fn plan(args: &PlanArgs, asked: Option<&RunArgs>, registry: &Registry
     for set in &args.set {
         overrides.push(set)?;
     }
-    let config = RunConfig::load(&args.config, &overrides, registry)?;
+    let config = load_config(&args.config, &overrides, registry)?;
     if let Some(asked) = asked {
         every_flag_counts(asked, &config)?;
     }
     if args.limit == Some(0) {
         return Err(Fault::config("--limit must be at least 1, found 0").into());
     }
-    let folder = args.output.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+    let folder = match &args.output {
+        Some(folder) => folder.clone(),
+        None => default_folder(&config.name).map_err(|fault| config.error(fault))?,
+    };
     let options = RunOptions { folder, limit: args.limit, stop: Arc::default() };
     Ok(Plan { config, options })
 }
@@ -129,7 +134,7 @@ fn every_flag_counts(asked: &RunArgs, config: &RunConfig) -> Result<(), Fault> {
     }
 }
 
-/// The first Ctrl-C lets requests in flight finish; the second one ends the process at once.
+/// The first Ctrl-C or SIGTERM lets requests in flight finish; the second one ends the process at once.
 ///
 /// # Errors
 /// When the signal cannot be caught.
@@ -139,7 +144,7 @@ pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>) -> Result<(), Fault> {
         if stop.swap(true, Ordering::SeqCst) {
             std::process::exit(Exit::Interrupted as i32);
         }
-        eprintln!("stopping: requests in flight finish; Ctrl-C again stops at once");
+        output::note("stopping: requests in flight finish; a second signal (Ctrl-C) stops at once");
     })
-    .map_err(|error| Fault::internal(format!("cannot catch Ctrl-C: {error}")))
+    .map_err(|error| Fault::internal(format!("cannot catch signals: {error}")))
 }

@@ -1,10 +1,12 @@
 //! Progress on stderr: a bar on a terminal, a plain line now and then otherwise.
 
+use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
 use situs_core::run::Progress;
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 /// The progress display that fits where stderr goes.
 pub(super) fn progress() -> Box<dyn Progress> {
@@ -46,8 +48,8 @@ impl Progress for Bar {
 
     fn line(&self, text: &str) {
         self.with(|current| match current {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| note(text)),
+            None => note(text),
         });
     }
 }
@@ -62,35 +64,111 @@ impl Drop for Bar {
     }
 }
 
-/// One line per stage and per tenth of it.
-#[derive(Default)]
-struct Lines(Mutex<Stage>);
+/// Parts of a long stage that get a line each.
+const PARTS: u128 = 4;
+/// A stage that takes less time gets one line when it is over.
+const SHORT: Duration = Duration::from_secs(1);
 
+/// A line at the start of a stage, after each quarter and at its end; one line for a stage that is over at once.
 #[derive(Default)]
+struct Lines(Mutex<Option<Stage>>);
+
 struct Stage {
     name: String,
     total: u64,
     done: u64,
+    began: Instant,
+    announced: bool,
+}
+
+impl Stage {
+    /// The lines that further steps are worth, `elapsed` after the stage began.
+    fn advance(&mut self, by: u64, elapsed: Duration) -> Option<String> {
+        let part = |done: u64| (u128::from(done) * PARTS).checked_div(u128::from(self.total));
+        let before = part(self.done);
+        self.done = self.done.saturating_add(by);
+        let passed = before != part(self.done);
+        let over = self.done >= self.total;
+        if elapsed < SHORT && !over || self.announced && !passed || self.total == 0 {
+            return None;
+        }
+        self.announced = true;
+        Some(format!("{}: {} of {}", self.name, self.done, self.total))
+    }
+
+    /// The line of a stage that ended without having had one.
+    fn close(&self) -> Option<String> {
+        (!self.announced).then(|| match self.total {
+            0 => self.name.clone(),
+            total => format!("{}: {} of {total}", self.name, self.done),
+        })
+    }
+}
+
+impl Lines {
+    fn with(&self, work: impl FnOnce(&mut Option<Stage>) -> Option<String>) {
+        if let Some(line) = work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+            note(&line);
+        }
+    }
 }
 
 impl Progress for Lines {
     fn stage(&self, name: &str, total: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Stage { name: name.to_owned(), total, done: 0 };
-        eprintln!("{}", if total == 0 { name.to_owned() } else { format!("{name}: {total} to do") });
+        let next = Stage { name: name.to_owned(), total, done: 0, began: Instant::now(), announced: false };
+        self.with(|current| current.replace(next).and_then(|stage| stage.close()));
     }
 
     fn advance(&self, by: u64) {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tenth = |done: u64| (u128::from(done) * 10).checked_div(u128::from(stage.total));
-        let (before, after) = (tenth(stage.done), tenth(stage.done.saturating_add(by)));
-        stage.done = stage.done.saturating_add(by);
-        if before != after && stage.total >= 10 {
-            eprintln!("{}: {} of {}", stage.name, stage.done, stage.total);
-        }
+        self.with(|current| {
+            let stage = current.as_mut()?;
+            stage.advance(by, stage.began.elapsed())
+        });
     }
 
     fn line(&self, text: &str) {
-        eprintln!("{text}");
+        note(text);
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.with(|current| current.take().and_then(|stage| stage.close()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(total: u64) -> Stage {
+        Stage { name: "ask".into(), total, done: 0, began: Instant::now(), announced: false }
+    }
+
+    #[test]
+    fn a_long_stage_gets_a_line_when_it_turns_out_long_and_one_a_quarter() {
+        let mut stage = stage(1000);
+        let lines: Vec<String> = (0..1000).filter_map(|_| stage.advance(1, SHORT)).collect();
+        assert_eq!(
+            lines,
+            [
+                "ask: 1 of 1000",
+                "ask: 250 of 1000",
+                "ask: 500 of 1000",
+                "ask: 750 of 1000",
+                "ask: 1000 of 1000"
+            ]
+        );
+        assert_eq!(stage.close(), None);
+    }
+
+    #[test]
+    fn a_stage_that_is_over_at_once_gets_one_line() {
+        let mut done = stage(12);
+        let lines: Vec<String> = (0..12).filter_map(|_| done.advance(1, Duration::ZERO)).collect();
+        assert_eq!(lines, ["ask: 12 of 12"]);
+        // All was there already.
+        assert_eq!(stage(12).close().unwrap(), "ask: 0 of 12");
+        assert_eq!(stage(0).close().unwrap(), "ask");
     }
 }

@@ -1,5 +1,6 @@
 //! `situs reproduce SUITE RUN`: a run beside a published table, cell by cell.
 
+use super::run_folder::in_run;
 use super::unknown;
 use crate::exit::Failure;
 use crate::output;
@@ -10,21 +11,33 @@ use situs_core::metric::Metric;
 use situs_core::record::{AnswerState, Record};
 use situs_core::registry::{BuildContext, Registry};
 use situs_core::reply::Replies;
-use situs_core::run::{Exit, load_records};
+use situs_core::run::{ArmManifest, Exit, Manifest, load_records, read_json};
 use situs_core::stats;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// Questions (on either side of a difference) below which nothing is said of a cell.
+const FEWEST_QUESTIONS: usize = 30;
+/// Patients below which nothing is said of a cell: an error by cluster needs clusters.
+const FEWEST_CLUSTERS: usize = 10;
+/// Origin of the components that come with this program.
+const BUILT_IN: &str = "situs-plugins";
+/// Backends of this program that are no model of vision and language. Their figures bound a table; they reproduce none.
+const BASELINES: [&str; 4] = ["oracle", "pixel-reader", "prior", "random"];
 
 /// How ours stands to the published figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
-    /// The published figure lies inside our 95 % interval.
+    /// The 95 % interval of ours minus published holds zero.
     Agrees,
-    /// It lies outside.
+    /// It does not.
     Differs,
-    /// Nothing to compare: no such records here, or no interval can be given.
+    /// Too few questions or patients here for either word, or answers so much alike that no interval can be given.
+    #[serde(rename = "too few")]
+    TooFew,
+    /// Nothing to compare: no such records here.
     #[serde(rename = "not run")]
     NotRun,
 }
@@ -34,6 +47,7 @@ impl Verdict {
         match self {
             Self::Agrees => "agrees",
             Self::Differs => "differs",
+            Self::TooFew => "too few",
             Self::NotRun => "not run",
         }
     }
@@ -49,6 +63,7 @@ struct Row<'a> {
     published_n: Option<u64>,
     ours: Option<f64>,
     interval: Option<[f64; 2]>,
+    difference: Option<[f64; 2]>,
     n: usize,
     clusters: usize,
     estimator: Option<&'static str>,
@@ -69,14 +84,25 @@ struct Printed<'a> {
     source: &'a str,
     run: &'a Path,
     cells: &'a [Row<'a>],
+    skipped: &'a [String],
+    rule: String,
     notes: &'a [String],
+}
+
+/// What the verdicts mean.
+fn rule() -> String {
+    format!(
+        "agrees: the 95 % interval of the difference holds 0 (our interval, widened by the published figure's own \
+         binomial error where its n is printed; otherwise the published figure counts as exact). too few: fewer than \
+         {FEWEST_QUESTIONS} questions or {FEWEST_CLUSTERS} patients here, or no interval; no agreement."
+    )
 }
 
 pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) -> Result<Exit, Failure> {
     let table = Published::find(suite)?;
     let registry = Registry::builtin()?;
     let metrics = metrics(&table, &registry)?;
-    let records = by_arm(load_records(run, &registry)?, arms)?;
+    let (records, skipped) = compared_arms(&table, run, &registry, arms)?;
     let mut rows = Vec::new();
     for cell in &table.cells {
         let metric = metrics
@@ -98,10 +124,18 @@ pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) ->
             source: &table.source,
             run,
             cells: &rows,
+            skipped: &skipped,
+            rule: rule(),
             notes: &table.notes,
         })?;
     } else {
         output::print(&text(&table, &rows))?;
+    }
+    if !skipped.is_empty() {
+        output::note(&format!(
+            "not compared, because there is no vision-language model behind them: {} (--arm NAME compares one)",
+            skipped.join(", ")
+        ));
     }
     let differs = rows.iter().any(|row| row.verdict == Verdict::Differs);
     Ok(if differs { Exit::Differences } else { Exit::Done })
@@ -120,6 +154,45 @@ fn metrics(table: &Published, registry: &Registry) -> Result<BTreeMap<String, Bo
         .iter()
         .map(|(name, params)| Ok((name.clone(), registry.build::<dyn Metric>(params, &context)?.component)))
         .collect()
+}
+
+/// Records of the arms to compare, and the names of those left out for having no model behind them.
+fn compared_arms(
+    table: &Published,
+    run: &Path,
+    registry: &Registry,
+    wanted: &[String],
+) -> Result<(BTreeMap<String, Vec<Record>>, Vec<String>), Failure> {
+    let path = run.join("manifest.json");
+    let manifest: Option<Manifest> = path.exists().then(|| read_json(&path)).transpose()?;
+    if let Some(manifest) = &manifest
+        && manifest.family.name != table.family
+    {
+        return Err(Fault::config(format!(
+            "{} asks questions of family '{}', the published table '{}' is of '{}'",
+            run.display(),
+            manifest.family.name,
+            table.suite,
+            table.family
+        ))
+        .help("compare a run with a table of its own family")
+        .into());
+    }
+    let records = load_records(run, registry).map_err(|error| in_run(run, error.into()))?;
+    let mut records = by_arm(records, wanted)?;
+    let mut skipped: Vec<String> = Vec::new();
+    if wanted.is_empty() {
+        let arms = manifest.iter().flat_map(|manifest| &manifest.arms);
+        skipped.extend(arms.filter(|arm| is_baseline(arm)).map(|arm| arm.name.clone()));
+        records.retain(|name, _| !skipped.contains(name));
+    }
+    Ok((records, skipped))
+}
+
+/// Whether an arm's answers say nothing of a model: it is told the truth, or there is no model.
+fn is_baseline(arm: &ArmManifest) -> bool {
+    let ours = arm.model.origin == BUILT_IN;
+    arm.card.reads_answers || (ours && BASELINES.contains(&arm.model.name.as_str()))
 }
 
 fn by_arm(records: Vec<Record>, wanted: &[String]) -> Result<BTreeMap<String, Vec<Record>>, Fault> {
@@ -142,6 +215,8 @@ struct Ours {
     value: f64,
     interval: Option<[f64; 2]>,
     n: usize,
+    /// Questions on the side that has fewer, where the figure is a difference.
+    fewest: usize,
     clusters: usize,
     estimator: &'static str,
 }
@@ -197,6 +272,7 @@ fn mean(taken: &[(f64, &str)]) -> Option<Ours> {
         interval: interval
             .map(|(low, high)| if binary { [low.max(0.0), high.min(1.0)] } else { [low, high] }),
         n: estimate.n,
+        fewest: estimate.n,
         clusters: estimate.clusters,
         estimator,
     })
@@ -212,15 +288,41 @@ fn difference(taken: &[(f64, &str)], baseline: &[(f64, &str)]) -> Option<Ours> {
     let values: Vec<f64> = both().map(|((value, _), _)| *value).collect();
     let rows: Vec<Vec<f64>> = both().map(|(_, belongs)| vec![1.0, belongs]).collect();
     let clusters: Vec<&str> = both().map(|((_, cluster), _)| *cluster).collect();
-    let fit = stats::clustered_regression(&values, &rows, &clusters)?;
+    // No fit, for instance with one patient: the difference is known, its error is not.
+    let fit = stats::clustered_regression(&values, &rows, &clusters);
+    let mean = |of: &[(f64, &str)]| of.iter().map(|(value, _)| value).sum::<f64>() / of.len() as f64;
     Some(Ours {
-        value: *fit.coefficients.get(1)?,
+        value: mean(taken) - mean(baseline),
         // As for a mean: no variation is no knowledge.
-        interval: fit.interval(1).filter(|(low, high)| high > low).map(|(low, high)| [low, high]),
+        interval: fit
+            .and_then(|fit| fit.interval(1))
+            .filter(|(low, high)| high > low)
+            .map(|(low, high)| [low, high]),
         n: taken.len() + baseline.len(),
-        clusters: fit.clusters,
+        fewest: taken.len().min(baseline.len()),
+        clusters: clusters.iter().collect::<BTreeSet<_>>().len(),
         estimator: "difference of means, cluster-robust t",
     })
+}
+
+/// The interval of ours minus published, on the scale of ours. The errors of the two are independent, so each end is
+/// as far out as both intervals together reach there (Zou and Donner 2008); the published one is Wilson's where the
+/// count is printed and the figure is a share.
+fn from_published(ours: &Ours, cell: &PublishedCell, scale: f64) -> Option<[f64; 2]> {
+    let [low, high] = ours.interval?;
+    let published = cell.value / scale;
+    let share = cell.baseline.is_none() && (0.0..=1.0).contains(&published);
+    let (below, above) = cell
+        .n
+        .filter(|_| share)
+        .and_then(|n| stats::wilson((published * n as f64).round() as u64, n, stats::LEVEL))
+        .unwrap_or((published, published));
+    let reach = |ours: f64, theirs: f64| ours.max(0.0).hypot(theirs.max(0.0));
+    let difference = ours.value - published;
+    Some([
+        difference - reach(ours.value - low, above - published),
+        difference + reach(high - ours.value, published - below),
+    ])
 }
 
 fn row<'a>(
@@ -229,11 +331,16 @@ fn row<'a>(
     arm: Option<&'a str>,
     ours: Option<Ours>,
 ) -> Row<'a> {
-    let interval = ours.as_ref().and_then(|ours| ours.interval).map(|ends| ends.map(|end| end * table.scale));
-    let verdict = match interval {
-        Some([low, high]) if (low..=high).contains(&cell.value) => Verdict::Agrees,
-        Some(_) => Verdict::Differs,
-        None => Verdict::NotRun,
+    let scaled = |ends: [f64; 2]| ends.map(|end| end * table.scale);
+    let difference = ours.as_ref().and_then(|ours| from_published(ours, cell, table.scale));
+    let verdict = match (&ours, difference) {
+        (None, _) => Verdict::NotRun,
+        (Some(ours), _) if ours.fewest < FEWEST_QUESTIONS || ours.clusters < FEWEST_CLUSTERS => {
+            Verdict::TooFew
+        }
+        (_, None) => Verdict::TooFew,
+        (_, Some([low, high])) if (low..=high).contains(&0.0) => Verdict::Agrees,
+        (_, Some(_)) => Verdict::Differs,
     };
     Row {
         cell: &cell.id,
@@ -242,7 +349,8 @@ fn row<'a>(
         published: cell.value,
         published_n: cell.n,
         ours: ours.as_ref().map(|ours| ours.value * table.scale),
-        interval,
+        interval: ours.as_ref().and_then(|ours| ours.interval).map(scaled),
+        difference: difference.map(scaled),
         n: ours.as_ref().map_or(0, |ours| ours.n),
         clusters: ours.as_ref().map_or(0, |ours| ours.clusters),
         estimator: ours.as_ref().map(|ours| ours.estimator),
@@ -278,12 +386,13 @@ fn text(table: &Published, rows: &[Row<'_>]) -> String {
     let header = ["cell", "arm", "published", "ours", "95 %", "n", "verdict"];
     text.push_str(&output::table(&header, lines, &[2, 3, 5]));
     text.push('\n');
-    let mut noted = std::collections::BTreeSet::new();
+    let mut noted = BTreeSet::new();
     for row in rows {
         if let Some(note) = row.note.filter(|_| noted.insert(row.cell)) {
             let _ = write!(text, "\n{}: {note}", row.cell);
         }
     }
+    let _ = write!(text, "\n{}", rule());
     for note in &table.notes {
         let _ = write!(text, "\nnote: {note}");
     }
@@ -314,14 +423,59 @@ mod tests {
         let table = Published::find("mis-ground").unwrap();
         let cell = &table.cells[1];
         let of = |interval| {
-            Some(Ours { value: 0.6, interval: Some(interval), n: 9, clusters: 3, estimator: "mean" })
+            Some(Ours {
+                value: 0.6,
+                interval: Some(interval),
+                n: 900,
+                fewest: 900,
+                clusters: 30,
+                estimator: "mean",
+            })
         };
         assert_eq!(
-            row(&table, cell, None, of([0.60, 0.70])).verdict,
+            row(&table, cell, None, of([0.50, 0.70])).verdict,
             Verdict::Agrees,
-            "66.5 of 100 within 60..70"
+            "66.5 of 100 within 50..70"
         );
-        assert_eq!(row(&table, cell, None, of([0.50, 0.60])).verdict, Verdict::Differs);
+        assert_eq!(row(&table, cell, None, of([0.55, 0.65])).verdict, Verdict::Differs);
+    }
+
+    #[test]
+    fn few_questions_or_patients_are_neither_agreement_nor_difference() {
+        let table = Published::find("mis-ground").unwrap();
+        let cell = &table.cells[1];
+        let of = |fewest, clusters, interval| {
+            let ours = Ours { value: 0.2, interval, n: 900, fewest, clusters, estimator: "mean" };
+            row(&table, cell, None, Some(ours)).verdict
+        };
+        let narrow = Some([0.19, 0.21]);
+        assert_eq!(of(30, 10, narrow), Verdict::Differs);
+        assert_eq!(of(29, 10, narrow), Verdict::TooFew);
+        assert_eq!(of(30, 9, narrow), Verdict::TooFew);
+        assert_eq!(of(30, 9, Some([0.0, 1.0])), Verdict::TooFew);
+        assert_eq!(of(900, 30, None), Verdict::TooFew);
+    }
+
+    #[test]
+    fn the_published_figure_has_an_error_of_its_own_where_its_count_is_printed() {
+        let table = Published::find("mis-ground").unwrap();
+        let ours = Ours {
+            value: 0.6,
+            interval: Some([0.55, 0.65]),
+            n: 900,
+            fewest: 900,
+            clusters: 30,
+            estimator: "mean",
+        };
+        let with = |value: f64, n| {
+            let cell = PublishedCell { value, n, baseline: None, ..table.cells[1].clone() };
+            from_published(&ours, &cell, 100.0).unwrap()
+        };
+        let close = |a: [f64; 2], b: [f64; 2]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(close(with(66.5, None), [-0.115, -0.015]), "{:?}", with(66.5, None));
+        // Wilson's interval of 50 of 100 is [0.4038, 0.5962] (statsmodels, proportion_confint): 0.0962 to either side,
+        // with our 0.05 by Pythagoras 0.1084.
+        assert!(close(with(50.0, Some(100)), [-0.0084, 0.2084]), "{:?}", with(50.0, Some(100)));
     }
 
     #[test]
@@ -338,6 +492,8 @@ mod tests {
             difference(&with_clusters([1.0, 1.0, 1.0, 0.0]), &with_clusters([0.0, 1.0, 0.0, 0.0])).unwrap();
         assert!((found.value - 0.5).abs() < 1e-12);
         assert_eq!((found.n, found.clusters), (8, 2));
+        let one_patient = difference(&[(1.0, "a")], &[(0.0, "a"), (1.0, "a")]).unwrap();
+        assert_eq!((one_patient.value, one_patient.interval, one_patient.clusters), (0.5, None, 1));
     }
 
     #[test]

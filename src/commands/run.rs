@@ -2,6 +2,7 @@
 
 use super::plan::{plan, stop_on_interrupt};
 use super::progress::progress;
+use super::run_folder::or_unwritable;
 use crate::cli::{RunArgs, TableArgs};
 use crate::exit::Failure;
 use crate::{output, report};
@@ -15,7 +16,8 @@ pub(super) fn run(args: &RunArgs, json: bool) -> Result<Exit, Failure> {
     let plan = plan(&args.plan, Some(args), &registry)?;
     stop_on_interrupt(&plan.options.stop)?;
     let progress = progress();
-    let outcome = run_engine(&plan.config, &registry, &plan.options, progress.as_ref())?;
+    let outcome = run_engine(&plan.config, &registry, &plan.options, progress.as_ref())
+        .map_err(|error| or_unwritable(&plan.options.folder, error.into()))?;
     drop(progress);
     finish(&outcome, &args.tables, json)
 }
@@ -53,15 +55,18 @@ pub(super) fn finish(outcome: &Outcome, tables: &TableArgs, json: bool) -> Resul
     } else {
         output::print(&report::terminal(&outcome.summary, tables)?)?;
     }
-    eprintln!("\nreport: {}", path.display());
+    output::note(&format!("\nreport: {}", path.display()));
     if outcome.retries > 0 {
-        eprintln!("{} requests were repeated after faults that passed", outcome.retries);
+        output::note(&format!("{} requests were repeated after faults that passed", outcome.retries));
     }
     if outcome.failed > 0 {
-        eprintln!("situs: {} requests failed; the same command asks for them again", outcome.failed);
+        output::note(&format!(
+            "situs: {} requests failed; the same command asks for them again",
+            outcome.failed
+        ));
     }
     if outcome.missing > 0 {
-        eprintln!("{} requests were never made; the same command makes them", outcome.missing);
+        output::note(&format!("{} requests were never made; the same command makes them", outcome.missing));
     }
     Ok(outcome.exit)
 }

@@ -71,6 +71,16 @@ pub(super) fn tally(counts: &BTreeMap<String, u64>) -> String {
     parts.join("; ")
 }
 
+/// Composite figures, one row each: name, arm, value.
+pub(super) fn composites(summary: &RunSummary) -> Vec<Vec<String>> {
+    let row =
+        |(name, arm, value): &(String, String, Option<f64>)| vec![name.clone(), arm.clone(), maybe(*value)];
+    summary.composites.iter().map(row).collect()
+}
+
+/// Columns of [`composites`].
+pub(super) const COMPOSITE_COLUMNS: [&str; 3] = ["composite", "arm", "value"];
+
 /// What made the figures and intervals: each distinct estimator once.
 pub(super) fn estimators(summary: &RunSummary) -> String {
     let cells = summary.arms.iter().flat_map(|arm| std::iter::once(&arm.overall).chain(arm.slices.values()));

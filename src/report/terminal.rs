@@ -50,8 +50,10 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
             .collect();
         let _ = write!(text, "\nBy {facet}\n{}\n", cell_table(&[&facet, "arm"], &rows));
     }
-    for (name, arm, value) in &summary.composites {
-        let _ = writeln!(text, "\n{name}, {arm}: {}", maybe(*value));
+    if !summary.composites.is_empty() {
+        let rows = figures::composites(summary);
+        let _ =
+            write!(text, "\nComposed of other figures\n{}\n", table(&figures::COMPOSITE_COLUMNS, rows, &[2]));
     }
     let _ = write!(text, "\n95 % intervals: {}", figures::estimators(summary));
     Ok(text.trim_end().to_owned())
@@ -125,6 +127,23 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(!text.contains("By plane"), "facets are printed when asked for");
+    }
+
+    #[test]
+    fn composites_stand_in_a_table_of_their_own() {
+        let mut summary = summary();
+        summary.composites = vec![
+            ("equal weight".into(), "prior".into(), Some(0.5)),
+            ("equal weight".into(), "random".into(), None),
+        ];
+        let text = terminal(&summary, &TableArgs::default()).unwrap();
+        let lines: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for line in ["Composed of other figures", "equal weight prior 0.500", "equal weight random -"] {
+            assert!(lines.iter().any(|found| found == line), "{line} in\n{text}");
+        }
+        let page = crate::report::html(&summary, &[]).unwrap();
+        assert!(page.contains("<td>equal weight</td><td>prior</td><td class=\"num\">0.500</td>"), "{page}");
     }
 
     #[test]

@@ -52,12 +52,15 @@ const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 /// Largest file named on the command line whose content is part of the model's identity.
 const MAX_HASHED_BYTES: u64 = 4 << 20;
 
+/// Words in the name of an environment variable that holds a secret.
+const SECRET_WORDS: [&str; 7] = ["KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"];
+
 situs_core::component! {
     /// Asks an external program that speaks JSON lines, one process per worker.
     model "command";
     pub struct Command {
         /// The program: a path, or a name to be found on the search path.
-        pub program: String = String::new(),
+        pub program: PathBuf = PathBuf::new(),
         /// Its arguments.
         pub args: Vec<String> = Vec::new(),
         /// Name for tables. Not set: the program's.
@@ -70,8 +73,11 @@ situs_core::component! {
         pub honours: Vec<String> = vec!["temperature".to_owned(), "max_tokens".to_owned()],
         /// Whether the same request always gives the same reply.
         pub deterministic: bool = false,
-        /// Environment variables for the program, added to ours.
+        /// Environment variables for the program, added to ours. They are stored with the run: no secrets.
         pub env: BTreeMap<String, String> = BTreeMap::new(),
+        /// Names of variables of our environment that the program cannot do without, e.g. keys. It sees all of them
+        /// anyway; those named here must be set, and their values are stored nowhere.
+        pub pass_env: Vec<String> = Vec::new(),
     }
 }
 
@@ -97,11 +103,12 @@ impl ModelBackendSpec for Command {
                 .at(index)
                 .at("honours"));
         }
+        self.check_environment()?;
         let program = self.located(cx)?;
         let name = self.name.clone().unwrap_or_else(|| {
             program
                 .file_stem()
-                .map_or_else(|| self.program.clone(), |stem| stem.to_string_lossy().into_owned())
+                .map_or_else(|| self.program.display().to_string(), |stem| stem.to_string_lossy().into_owned())
         });
         let card = ModelCard {
             name,
@@ -131,30 +138,48 @@ impl Command {
     /// The program's path, so that a missing one is found out before anything is asked.
     fn located(&self, cx: &BuildContext) -> Result<PathBuf, Fault> {
         let missing = |what: String| Fault::config(what).at("program");
-        if self.program.is_empty() {
+        if self.program.as_os_str().is_empty() {
             return Err(missing("which program is to be run?".to_owned()));
         }
-        let given = Path::new(&self.program);
-        if given.components().count() > 1 {
-            let path = cx.path(given);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            return if path.is_file() {
-                Ok(path)
-            } else {
-                Err(missing(format!("there is no program {}", path.display())))
-            };
+        if self.program.components().count() == 1 {
+            return on_search_path(&self.program)
+                .ok_or_else(|| missing(format!("no program {:?} is on the search path", self.program)));
         }
-        let search = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&search)
-            .map(|folder| folder.join(given))
-            .find(|path| path.is_file())
-            .ok_or_else(|| missing(format!("no program {:?} is on the search path", self.program)))
+        let path = cx.path(&self.program);
+        let path = std::path::absolute(&path).unwrap_or(path);
+        if path.is_file() {
+            return Ok(path);
+        }
+        // On the command line every path is taken against the working directory, a bare name, too.
+        let here = std::env::current_dir().ok();
+        let bare = path.file_name().filter(|_| path.parent() == here.as_deref());
+        bare.and_then(|name| on_search_path(Path::new(name)))
+            .ok_or_else(|| missing(format!("there is no program {}", path.display())))
+    }
+
+    /// Refuses to store secrets and to start a program without the ones it needs.
+    fn check_environment(&self) -> Result<(), Fault> {
+        let secret = |name: &str| {
+            name.to_uppercase().split('_').any(|word| SECRET_WORDS.contains(&word))
+        };
+        if let Some(name) = self.env.keys().find(|name| secret(name)) {
+            return Err(Fault::config("this looks like a secret, and what stands here is stored with the run")
+                .help(format!("set {name} in the environment and name it in pass_env"))
+                .at(name.as_str())
+                .at("env"));
+        }
+        match self.pass_env.iter().enumerate().find(|(_, name)| std::env::var_os(name).is_none()) {
+            Some((index, name)) => Err(Fault::config(format!("the environment variable {name:?} is not set"))
+                .at(index)
+                .at("pass_env")),
+            None => Ok(()),
+        }
     }
 
     /// Program, arguments, environment, and the content of the scripts among them: an edited script is another model.
     fn digest(&self, program: &Path, cx: &BuildContext) -> String {
         let mut digest = Digest::new("situs-command-1");
-        digest.text(&self.program).json(&(&self.args, &self.env, &self.name));
+        digest.text(&self.program.to_string_lossy()).json(&(&self.args, &self.env, &self.name));
         let files =
             std::iter::once(program.to_owned()).chain(self.args.iter().map(|arg| cx.path(Path::new(arg))));
         for file in files {
@@ -166,6 +191,12 @@ impl Command {
         }
         digest.hex()
     }
+}
+
+/// The file that a bare name means.
+fn on_search_path(name: &Path) -> Option<PathBuf> {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&search).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// At most `workers` processes, started when first needed.

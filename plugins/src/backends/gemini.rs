@@ -49,9 +49,9 @@ impl ModelBackendSpec for Gemini {
                 .help(format!("set the environment variable {}", self.api_key_env)));
         }
         let headers = key.map(|key| ("x-goog-api-key", key.trim().to_owned())).into_iter().collect();
+        // What decides the replies: where the service is reached does not.
         let digest = Digest::new("situs-gemini-1")
             .text(&self.name)
-            .text(base_url)
             .json(&(&self.system, &self.generation, &self.body))
             .hex();
         let honours = ["temperature", "top_k", "top_p", "max_tokens", "seed"];
@@ -89,11 +89,7 @@ impl Gemini {
                 .at("name")
                 .help("set model.name, e.g. gemini-2.5-pro"));
         }
-        if !(self.base_url.starts_with("http://") || self.base_url.starts_with("https://")) {
-            return Err(
-                Fault::config(format!("{:?} is not an http or https address", self.base_url)).at("base_url")
-            );
-        }
+        http::check_address(&self.base_url)?;
         if !(self.timeout_s > 0.0 && self.timeout_s <= 86_400.0) {
             return Err(Fault::config(format!(
                 "must be above 0 and at most a day, found {}",
@@ -200,12 +196,20 @@ impl ModelBackend for Native {
     fn reply(&self, request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Reply, Fault> {
         let body = self.body(&request.prompt, sampling, media)?;
         let mut response = self.client.post(&self.url, &body)?;
+        if response.status == 404 && !self.client.has_answered() {
+            let message = http::server_message(&response.body);
+            return Err(Fault::config(format!("{}: status 404: {message}", self.url))
+                .at("name")
+                .help("is model.name (--model-name) right, and does base_url end in /v1beta?"));
+        }
         if response.status != 200 {
             response.retry_after_ms = response.retry_after_ms.or_else(|| retry_info_ms(&response.body));
-            return Err(http::status_fault(&self.url, &response));
+            return Err(self.client.status_fault(&self.url, &response));
         }
         let generated: Generated = http::parse(&self.url, &response.body)?;
-        Ok(generated.reply())
+        let reply = generated.reply().ok_or_else(|| http::without_answer(&self.url, &response.body))?;
+        self.client.note_answer();
+        Ok(reply)
     }
 }
 
@@ -262,12 +266,16 @@ struct Usage {
 }
 
 impl Generated {
-    fn reply(self) -> Reply {
+    /// `None` when there is neither a candidate nor a reason why not.
+    fn reply(self) -> Option<Reply> {
         let tokens = self.usage_metadata.map(Usage::tokens).unwrap_or_default();
         let Some(candidate) = self.candidates.into_iter().next() else {
-            let reason = self.prompt_feedback.and_then(|feedback| feedback.block_reason).unwrap_or_default();
-            return Reply { finish: Finish::Refused, tokens, ..Reply::text(reason) };
+            let reason = self.prompt_feedback?.block_reason?;
+            return Some(Reply { finish: Finish::Refused, tokens, ..Reply::text(reason) });
         };
+        if candidate.content.is_none() && candidate.finish_reason.is_none() {
+            return None;
+        }
         let finish = match candidate.finish_reason.as_deref() {
             Some("MAX_TOKENS") => Finish::Length,
             None | Some("STOP" | "FINISH_REASON_UNSPECIFIED") => Finish::Stop,
@@ -280,7 +288,7 @@ impl Generated {
             kind.push_str(part.text.as_deref().unwrap_or_default());
         }
         let reasoning = Some(thoughts).filter(|thoughts| !thoughts.is_empty());
-        Reply { text, reasoning, finish, tokens, notes: Vec::new() }
+        Some(Reply { text, reasoning, finish, tokens, notes: Vec::new() })
     }
 }
 

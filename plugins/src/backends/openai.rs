@@ -45,7 +45,8 @@ situs_core::component! {
     pub struct OpenAi {
         /// The served model. Not set: the single one that `GET /models` lists.
         pub name: Option<String> = None,
-        /// Where the server answers, up to `/v1`. Not set: the environment's OPENAI_BASE_URL, else OpenAI itself.
+        /// Where the server answers, up to `/v1`; no part of the model's identity. Not set: the environment's
+        /// OPENAI_BASE_URL, else OpenAI itself.
         pub base_url: Option<String> = None,
         /// `vllm` (and most other servers) or `openai`. Not set: `openai` for api.openai.com, `vllm` elsewhere.
         pub dialect: Option<Dialect> = None,
@@ -97,7 +98,7 @@ impl ModelBackendSpec for OpenAi {
             honours.extend(["top_k", "min_p"]);
         }
         let card = ModelCard {
-            digest: self.digest(&name, &base_url, dialect),
+            digest: self.digest(&name, dialect),
             slots: 0,
             parallel: self.max_connections,
             stepwise: false,
@@ -110,6 +111,7 @@ impl ModelBackendSpec for OpenAi {
         Ok(Box::new(Chat {
             opening: self.opening(&name)?,
             url: format!("{base_url}/chat/completions"),
+            base_url,
             client: Client::new(timeout, self.max_connections, headers),
             detail: self.detail.clone(),
             pictures: PictureTexts::new("data:image/png;base64,"),
@@ -121,11 +123,7 @@ impl ModelBackendSpec for OpenAi {
 
 impl OpenAi {
     fn check(&self, base_url: &str) -> Result<(), Fault> {
-        if !(base_url.starts_with("http://") || base_url.starts_with("https://")) {
-            return Err(Fault::config(format!("{base_url:?} is not an http or https address"))
-                .at("base_url")
-                .help("e.g. http://127.0.0.1:8000/v1"));
-        }
+        http::check_address(base_url)?;
         if !(self.timeout_s > 0.0 && self.timeout_s <= 86_400.0) {
             return Err(Fault::config(format!(
                 "must be above 0 and at most a day, found {}",
@@ -145,10 +143,10 @@ impl OpenAi {
         }
     }
 
-    fn digest(&self, name: &str, base_url: &str, dialect: Dialect) -> String {
+    /// What decides the replies. Where the server listens does not: one that was started anew on another port goes on.
+    fn digest(&self, name: &str, dialect: Dialect) -> String {
         Digest::new("situs-openai-1")
             .text(name)
-            .text(base_url)
             .json(&dialect)
             .json(&(&self.system, &self.detail, &self.reasoning_effort, &self.body))
             .hex()
@@ -201,9 +199,8 @@ fn only_model(client: &Client, base_url: &str) -> Result<String, Fault> {
             ask(format!("the server does not list its models: {}", fault.what))
         });
     }
-    let list: ModelList = serde_json::from_slice(&response.body)
+    let mut ids = listed(&response.body)
         .map_err(|error| ask(format!("{url}: the list of models cannot be read: {error}")))?;
-    let mut ids: Vec<String> = list.data.into_iter().map(|model| model.id).collect();
     match ids.len() {
         1 => Ok(ids.remove(0)),
         0 => Err(ask(format!("{url} lists no model"))),
@@ -211,9 +208,15 @@ fn only_model(client: &Client, base_url: &str) -> Result<String, Fault> {
     }
 }
 
+fn listed(body: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let list: ModelList = serde_json::from_slice(body)?;
+    Ok(list.data.into_iter().map(|model| model.id).collect())
+}
+
 /// The client of one served model.
 struct Chat {
     card: ModelCard,
+    base_url: String,
     url: String,
     client: Client,
     opening: String,
@@ -245,6 +248,21 @@ impl Chat {
         number(&mut body, "seed", sampling.seed)?;
         body.raw("}");
         Ok(body)
+    }
+
+    /// Before the first reply, a 404 says that the address or the model is wrong, not the question.
+    fn not_there(&self, response: &http::Response) -> Fault {
+        let message = http::server_message(&response.body);
+        let fault = Fault::config(format!("{}: status 404: {message}", self.url)).at("name");
+        let models = self.client.get(&format!("{}/models", self.base_url)).ok();
+        let ids = models.filter(|list| list.status == 200).and_then(|list| listed(&list.body).ok());
+        match ids {
+            Some(ids) if !ids.is_empty() => {
+                let ids = http::quoted(&ids.join(", "));
+                fault.help(format!("the server has: {ids}; set model.name (--model-name)"))
+            }
+            _ => fault.help("is model.name (--model-name) right, and does base_url end in /v1?"),
+        }
     }
 
     fn parts(&self, prompt: &Prompt, media: &dyn Media, body: &mut Body) -> Result<(), Fault> {
@@ -298,18 +316,22 @@ impl ModelBackend for Chat {
     fn reply(&self, request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Reply, Fault> {
         let body = self.body(&request.prompt, sampling, media)?;
         let response = self.client.post(&self.url, &body)?;
+        if response.status == 404 && !self.client.has_answered() {
+            return Err(self.not_there(&response));
+        }
         if response.status != 200 {
-            return Err(http::status_fault(&self.url, &response));
+            return Err(self.client.status_fault(&self.url, &response));
         }
         let completion: Completion = http::parse(&self.url, &response.body)?;
         if let Some(error) = completion.error.filter(|error| !error.is_null()) {
             let message = http::server_message(error.to_string().as_bytes());
             return Err(Fault::rejected(format!("{}: {message}", self.url)));
         }
-        let mut reply = match completion.choices.unwrap_or_default().into_iter().next() {
-            Some(choice) => choice.reply(),
-            None => Reply { finish: Finish::Refused, ..Reply::text("") },
-        };
+        let choice = completion.choices.unwrap_or_default().into_iter().next();
+        let mut reply = choice
+            .and_then(Choice::reply)
+            .ok_or_else(|| http::without_answer(&self.url, &response.body))?;
+        self.client.note_answer();
         reply.tokens = completion.usage.map(Usage::tokens).unwrap_or_default();
         Ok(reply)
     }
@@ -324,8 +346,7 @@ struct Completion {
 
 #[derive(Deserialize)]
 struct Choice {
-    #[serde(default)]
-    message: Message,
+    message: Option<Message>,
     finish_reason: Option<String>,
 }
 
@@ -364,8 +385,10 @@ impl Usage {
 }
 
 impl Choice {
-    fn reply(self) -> Reply {
-        let message = self.message;
+    /// `None` when there is neither a message nor a word that one was withheld.
+    fn reply(self) -> Option<Reply> {
+        let withheld = self.finish_reason.as_deref() == Some("content_filter");
+        let message = self.message.or_else(|| withheld.then(Message::default))?;
         let text = match message.content {
             Some(Content::Text(text)) => text,
             Some(Content::Parts(parts)) => parts.into_iter().filter_map(|part| part.text).collect(),
@@ -380,6 +403,6 @@ impl Choice {
         };
         let text = if text.is_empty() { refusal.unwrap_or_default() } else { text };
         let reasoning = message.reasoning.or(message.reasoning_content).filter(|text| !text.is_empty());
-        Reply { text, reasoning, finish, tokens: Tokens::default(), notes: Vec::new() }
+        Some(Reply { text, reasoning, finish, tokens: Tokens::default(), notes: Vec::new() })
     }
 }
