@@ -23,6 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A case as the engine lends it to a family: measured, its segmentation in memory.
 struct Loaded {
+    card: DatasetCard,
     case: Case,
     catalogue: Catalogue,
     segmentation: Arc<Segmentation>,
@@ -36,16 +37,18 @@ fn load(registry: &Registry) -> Result<Loaded, Fault> {
     let spec = params(json!({"use": "phantom", "preset": "full", "cases": 1}));
     let dataset: Arc<dyn Dataset> =
         registry.build::<dyn Dataset>(&spec, &BuildContext::default())?.component.into();
+    let card = dataset.card().clone();
     let case = dataset.case(0)?;
     let store = VolumeStore::new(dataset, 1 << 32, false);
     let entry = catalogue_entry(&case, &store)?;
     let catalogue = Catalogue { digest: String::new(), cases: vec![entry] };
     let segmentation = store.segmentation(&case)?;
-    Ok(Loaded { case, catalogue, segmentation })
+    Ok(Loaded { card, case, catalogue, segmentation })
 }
 
 fn ask(family: &dyn QuestionFamily, loaded: &Loaded, media: &dyn Media) -> Result<usize, Fault> {
     let asked = family.ask(&AskContext {
+        card: &loaded.card,
         case: &loaded.case,
         entry: &loaded.catalogue.cases[0],
         catalogue: &loaded.catalogue,
