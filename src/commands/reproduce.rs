@@ -156,13 +156,16 @@ fn metrics(table: &Published, registry: &Registry) -> Result<BTreeMap<String, Bo
         .collect()
 }
 
+/// Records by arm.
+type ByArm = BTreeMap<String, Vec<Record>>;
+
 /// Records of the arms to compare, and the names of those left out for having no model behind them.
 fn compared_arms(
     table: &Published,
     run: &Path,
     registry: &Registry,
     wanted: &[String],
-) -> Result<(BTreeMap<String, Vec<Record>>, Vec<String>), Failure> {
+) -> Result<(ByArm, Vec<String>), Failure> {
     let path = run.join("manifest.json");
     let manifest: Option<Manifest> = path.exists().then(|| read_json(&path)).transpose()?;
     if let Some(manifest) = &manifest

@@ -1,13 +1,31 @@
 //! Baselines and controls: what must be right always, what must be right by chance, and what a mirror must break.
 
 use situs_core::config::{Overrides, RunConfig};
-use situs_core::question::Position;
-use situs_core::record::{AnswerState, Record};
+use situs_core::prelude::*;
 use situs_core::registry::Registry;
 use situs_core::run::{self, Exit, Outcome, RunOptions, Silent};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+
+situs_core::component! {
+    /// Sends the text alone: for tests that look at truths and draw nothing.
+    renderer "words-alone";
+    pub struct WordsAlone {}
+}
+
+#[typetag::serde(name = "words-alone")]
+impl PromptRendererSpec for WordsAlone {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn PromptRenderer>, Fault> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl PromptRenderer for WordsAlone {
+    fn render(&self, _: &[&Case], question: &Question, _: &dyn Media) -> Result<Prompt, Fault> {
+        Ok(Prompt::text(&question.text))
+    }
+}
 
 /// Four arms over one phantom data set.
 const CONFIG: &str = r#"
@@ -188,7 +206,9 @@ fn in_the_mirror_right_and_left_change_places_and_nothing_else_does() {
         "dataset.cases=10",
         "family.dims=[\"3d\"]",
         // Truths need no pictures.
-        "family.ablations=[\"text_only\"]",
+        "renderer.use=words-alone",
+        "family.ablations=[\"none\"]",
+        "family.visual=[\"none\"]",
         "family.frames=16",
         "family.templates=[\"RA-O1\", \"RA-O2\", \"RC-O1\", \"RC-O2\", \"RF-O\"]",
         "family.view_statements=[\"edges\", \"convention\", \"none\"]",

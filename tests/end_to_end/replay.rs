@@ -44,8 +44,8 @@ fn a_run_is_compared_with_the_published_table_cell_by_cell() {
     let folder = tempfile::tempdir().unwrap();
     exits(run(folder.path(), &["--model", "oracle"]), 0);
     let path = folder.path().to_str().unwrap();
-    // Always right is not what was published: differences are exit 6.
-    let printed = json(situs(&["reproduce", "mis-ground", path]), 6);
+    // An oracle stands in for a model when it is named; so few questions of so few patients decide nothing.
+    let printed = json(situs(&["reproduce", "mis-ground", path, "--arm", "main"]), 0);
     assert_eq!(printed["suite"], "mis-ground");
     let cells = printed["cells"].as_array().unwrap();
     for cell in cells {
@@ -57,13 +57,13 @@ fn a_run_is_compared_with_the_published_table_cell_by_cell() {
         assert_eq!(cell["ours"].is_number(), ran, "{cell}");
         match cell["verdict"].as_str().unwrap() {
             "not run" => assert!(cell["interval"].is_null(), "{cell}"),
-            "agrees" | "differs" => assert!(ran && cell["interval"][0].is_number(), "{cell}"),
+            "too few" => assert!(ran, "{cell}"),
             other => panic!("{other}"),
         }
     }
     let of = |id: &str| cells.iter().find(|cell| cell["cell"] == id).unwrap();
     let overall = of("overall");
     assert_eq!((&overall["ours"], &overall["n"]), (&json!(100.0), &json!(LIMIT)));
-    assert_eq!((&overall["verdict"], &overall["published"]), (&json!("differs"), &json!(66.5)));
+    assert_eq!((&overall["verdict"], &overall["published"]), (&json!("too few"), &json!(66.5)));
     assert!(cells.iter().any(|cell| cell["verdict"] == "not run"), "stacks were not asked");
 }

@@ -103,7 +103,7 @@ impl Turns {
         };
         let turned = self.mirrored && axis == BodyAxis::RightLeft;
         let toward = if turn.is_multiple_of(2) == turned { positive.opposite() } else { positive };
-        Turn { toward, toward_a: turn / 2 % 2 == 0 }
+        Turn { toward, toward_a: (turn / 2).is_multiple_of(2) }
     }
 }
 

@@ -255,7 +255,7 @@ fn a_white_stack_never_asks_for_the_largest_of_frames_and_pixels() {
     let (questions, _) = Subject::torso(0.0).ask(&MisGround::default(), 1);
     let largest = |question: &&Question| question.template == "RA-O2";
     let white = |question: &Question| question.facet("ablation") == "marks_on_white";
-    assert!(questions.iter().filter(largest).any(|question| white(question)));
+    assert!(questions.iter().filter(largest).any(white));
     for question in questions.iter().filter(largest) {
         assert!(!(white(question) && question.facet("dim") == "3d"), "{}", question.cell);
         assert_eq!(question.facet("needs_scale") == "yes", question.facet("dim") == "3d");
