@@ -83,6 +83,7 @@ impl Studio {
         let (registry, cx) = (Registry::builtin()?, BuildContext::default());
         let spec = params(json!({"use": "phantom", "preset": "full", "cases": 1}));
         let dataset: Arc<dyn Dataset> = registry.build::<dyn Dataset>(&spec, &cx)?.component.into();
+        let card = dataset.card().clone();
         let case = dataset.case(0)?;
         let easel = Easel { volumes: VolumeStore::new(dataset, 1 << 32, false), drawn: Mutex::new(None) };
         let entry = catalogue_entry(&case, &easel.volumes)?;
@@ -90,6 +91,7 @@ impl Studio {
         let family =
             registry.build::<dyn QuestionFamily>(&params(json!({"use": "mis-ground"})), &cx)?.component;
         let asked = family.ask(&AskContext {
+            card: &card,
             case: &case,
             entry: &catalogue.cases[0],
             catalogue: &catalogue,
