@@ -151,7 +151,7 @@ impl MediaStore {
 /// PNG bytes of a picture: RGB, 8 bits, no other chunks; a function of the pixels alone.
 ///
 /// # Errors
-/// A picture without pixels, with more than [`MAX_SIDE`] a side, or whose bytes do not fit its size.
+/// A picture without pixels, with more than `MAX_SIDE` a side, or whose bytes do not fit its size.
 pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, Fault> {
     let Picture { width, height, rgb } = picture;
     let sides = 1..=MAX_SIDE;

@@ -145,7 +145,7 @@ fn draw(picture: &mut Picture, [left, top]: [usize; 2], letter: usize, colour: u
 #[test]
 fn every_frozen_letter_is_read_in_every_frozen_colour() {
     for letter in 0..6 {
-        for colour in 0..6 {
+        for (colour, painted) in PALETTE.iter().enumerate() {
             let (other_letter, other_colour) = ((letter + 1) % 6, (colour + 1) % 6);
             let mut picture =
                 Picture { width: WIDTH as u32, height: HEIGHT as u32, rgb: vec![90; WIDTH * HEIGHT * 3] };
@@ -161,7 +161,7 @@ fn every_frozen_letter_is_read_in_every_frozen_colour() {
             assert_eq!(answer(&text, &[picture.clone()]), Some(name(letter).to_string()));
             let by_colour = prompt(&[
                 AXIAL,
-                &marks(&format!("{} box, {} box", PALETTE[colour].0, PALETTE[other_colour].0)),
+                &marks(&format!("{} box, {} box", painted.0, PALETTE[other_colour].0)),
                 "Among all marked structures, which one has its centre farthest toward the right edge of the image?",
                 &options(&format!("{}, {}", PALETTE[colour].0, PALETTE[other_colour].0)),
             ]);
