@@ -15,10 +15,12 @@
 
 mod argmax;
 mod draw;
+pub mod neighbors;
 mod row;
 mod truncation;
 
 pub use argmax::argmax;
 pub use draw::unit;
+pub use neighbors::{NeighborTable, TableFault};
 pub use row::RowFault;
 pub use truncation::{Candidate, Candidates, Refused, Truncation};
