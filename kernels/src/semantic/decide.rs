@@ -44,7 +44,8 @@ pub struct Step {
     pub default_token: u32,
     /// What became of the step.
     pub outcome: Outcome,
-    /// Score of the default rule's token, when the step fired and scores were asked for.
+    /// Score of the default rule's token, when scores were asked for: of a step that fired, by the rule; of a plain draw,
+    /// the probability. A step that deferred has none.
     pub default_score: Option<f64>,
     /// Score of the token, likewise.
     pub token_score: Option<f64>,
@@ -58,6 +59,8 @@ pub(super) trait Passes {
     fn lead(&mut self, row: &LogitRow<'_>, limit: usize, out: &mut Vec<u64>) -> Result<f32, RowFault>;
     /// The sum of the weights of the row that `lead` was called with last.
     fn total(&mut self, row: &LogitRow<'_>, highest: f32, scale: Scale) -> u64;
+    /// The weights of tokens, from their keys; `out` is cleared first.
+    fn weights(&self, keys: &[u64], highest: f32, scale: Scale, out: &mut Vec<u64>);
     /// The sum of the contributions of `count` neighbors. Slots past them, up to a multiple of [`LANES`], are neutral.
     fn mass(&self, near: &Near, count: usize, highest: f32, scale: Scale) -> u64;
 }
@@ -119,8 +122,7 @@ pub(super) fn decide(
         return Ok(plain(first, Outcome::Plain, None));
     }
     let mut total = None;
-    weights.clear();
-    weights.extend(keys.iter().map(|key| weight(logit_of(*key) - highest, scale)));
+    passes.weights(keys, highest, scale, weights);
     let count = {
         let mut whole = || *total.get_or_insert_with(|| passes.total(&row.logits, highest, scale));
         kept(rule, weights, &mut whole).ok_or(StepFault::Candidates { limit: MAX_CANDIDATES })?
@@ -134,7 +136,13 @@ pub(super) fn decide(
     };
     let token_at = |at: usize| keys.get(at).map_or(first, |key| token_of(*key));
     let Some((rescore, table)) = rescoring else {
-        return Ok(plain(token_at(usual), Outcome::Plain, Some(count)));
+        let mut step = plain(token_at(usual), Outcome::Plain, Some(count));
+        if report {
+            let whole = total.unwrap_or_else(|| passes.total(&row.logits, highest, scale));
+            step.token_score = weights.get(usual).map(|own| *own as f64 / whole as f64);
+            step.default_score = step.token_score;
+        }
+        return Ok(step);
     };
     if !keys.iter().all(|key| table.is_content(token_of(*key))) {
         return Ok(plain(token_at(usual), Outcome::Deferred, Some(count)));

@@ -1,7 +1,7 @@
 //! The step on vector instructions.
 
 use super::decide::{Near, Passes, Scratch, Step, StepRow, decide, first_fault};
-use super::logits::{BLOCK, Bf16, F16, F32, Format, LANES, LogitRow, key, ordered};
+use super::logits::{BLOCK, Bf16, F16, F32, Format, LANES, LogitRow, key, logit_of, ordered};
 use super::rule::{MAX_ROWS, StepFault};
 use super::weight::{MAX_VOCABULARY, Scale};
 use crate::simd::Level;
@@ -104,6 +104,17 @@ impl Passes for Lanes {
         }
     }
 
+    fn weights(&self, keys: &[u64], highest: f32, scale: Scale, out: &mut Vec<u64>) {
+        out.clear();
+        for keys in keys.chunks(LANES) {
+            let mut distances = [f32::NEG_INFINITY; LANES];
+            for (distance, key) in distances.iter_mut().zip(keys) {
+                *distance = logit_of(*key) - highest;
+            }
+            out.extend(self.level.weights(&distances, scale).iter().take(keys.len()));
+        }
+    }
+
     #[inline]
     fn mass(&self, near: &Near, count: usize, highest: f32, scale: Scale) -> u64 {
         self.level.mass(&near.logits, &near.similarities, count, highest, scale)
@@ -165,29 +176,34 @@ impl Lanes {
             return f32::NEG_INFINITY;
         }
         let (_, bits, _) = self.bounds.select_nth_unstable(count - limit);
-        super::logits::logit_of(u64::from(*bits) << 32)
+        logit_of(u64::from(*bits) << 32)
     }
 
     /// The keys of the `limit` first tokens, all of which reach `bound`.
     fn collect<F: Format>(&self, stored: &[F::Stored], bound: f32, limit: usize, out: &mut Vec<u64>) {
         out.clear();
-        // Ids rise, so once enough keys are there, a later token has to be higher than the last of them.
+        // Ids rise from block to block, so once enough keys are there, a token of a later block has to be higher than
+        // the last of them.
         let mut last = ordered(bound).saturating_sub(1).max(ordered(f32::NEG_INFINITY));
         for (lanes, (block, stored)) in self.maxima.iter().zip(stored.chunks(BLOCK).enumerate()) {
-            let mut any = false;
-            for lane in lanes {
-                any |= *lane >= bound;
+            let mut reached = 0u32;
+            for (lane, value) in lanes.iter().enumerate() {
+                reached |= u32::from(*value >= bound) << lane;
             }
-            if !any {
+            if reached == 0 {
                 continue;
             }
             if out.len() + BLOCK > MAX_COLLECTED.max(limit + BLOCK) {
                 last = last.max(prune(out, limit));
             }
-            for (place, value) in stored.iter().enumerate() {
-                let value = F::widen(*value);
-                if ordered(value) > last {
-                    out.push(key(value, (block * BLOCK + place) as u32));
+            while reached != 0 {
+                let lane = reached.trailing_zeros() as usize;
+                reached &= reached - 1;
+                for (turn, value) in stored.iter().skip(lane).step_by(LANES).enumerate() {
+                    let value = F::widen(*value);
+                    if ordered(value) > last {
+                        out.push(key(value, (block * BLOCK + turn * LANES + lane) as u32));
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The step as it is defined, one number after the other: the measure for every other implementation.
 
 use super::decide::{Near, Passes, Scratch, Step, StepRow, decide, first_fault};
-use super::logits::{LogitRow, key};
+use super::logits::{LogitRow, key, logit_of};
 use super::rule::StepFault;
 use super::weight::{MAX_VOCABULARY, Scale, contribution, weight};
 use crate::{NeighborTable, RowFault};
@@ -50,6 +50,11 @@ impl Passes for Definition {
 
     fn total(&mut self, row: &LogitRow<'_>, highest: f32, scale: Scale) -> u64 {
         (0..row.width()).filter_map(|token| row.get(token)).map(|logit| weight(logit - highest, scale)).sum()
+    }
+
+    fn weights(&self, keys: &[u64], highest: f32, scale: Scale, out: &mut Vec<u64>) {
+        out.clear();
+        out.extend(keys.iter().map(|key| weight(logit_of(*key) - highest, scale)));
     }
 
     fn mass(&self, near: &Near, count: usize, highest: f32, scale: Scale) -> u64 {

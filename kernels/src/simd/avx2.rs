@@ -2,7 +2,7 @@
 
 use super::{MAX_NEIGHBORS, vanishes};
 use crate::semantic::logits::{BLOCK, Format, LANES, padded};
-use crate::semantic::weight::{COEFFICIENTS, ROUNDER, Scale, WHOLE};
+use crate::semantic::weight::{COEFFICIENTS, ROUNDER, Scale, WHOLE, whole};
 use std::arch::x86_64::*;
 
 /// Lanes of one register.
@@ -59,8 +59,8 @@ fn scaled(distance: __m256, scale: Scale) -> __m256 {
     let rounder = _mm256_set1_ps(ROUNDER);
     let distance = _mm256_max_ps(distance, _mm256_set1_ps(scale.floor));
     let rounded = _mm256_add_ps(_mm256_mul_ps(distance, factor), rounder);
-    let whole = _mm256_sub_ps(rounded, rounder);
-    let part = _mm256_fmsub_ps(distance, factor, whole);
+    let exponent = _mm256_sub_ps(rounded, rounder);
+    let part = _mm256_fmsub_ps(distance, factor, exponent);
     let [c1, c2, c3, c4, c5] = COEFFICIENTS;
     let mut power = _mm256_fmadd_ps(_mm256_set1_ps(c5), part, _mm256_set1_ps(c4));
     power = _mm256_fmadd_ps(power, part, _mm256_set1_ps(c3));
@@ -136,6 +136,15 @@ pub(super) fn total<F: Format>(
         }
     }
     sum.folded()
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn weights(distances: &[f32; LANES], scale: Scale) -> [u64; LANES] {
+    let mut out = [0; LANES];
+    for (out, distances) in out.as_chunks_mut::<HALF>().0.iter_mut().zip(distances.as_chunks::<HALF>().0) {
+        *out = store(scaled(load(distances), scale)).map(whole);
+    }
+    out
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -2,7 +2,7 @@
 
 use super::{MAX_NEIGHBORS, vanishes};
 use crate::semantic::logits::{BLOCK, Format, LANES, padded};
-use crate::semantic::weight::{COEFFICIENTS, ROUNDER, Scale};
+use crate::semantic::weight::{COEFFICIENTS, ROUNDER, Scale, whole};
 use std::arch::x86_64::*;
 
 #[inline]
@@ -53,8 +53,8 @@ fn scaled(distance: __m512, scale: Scale) -> __m512 {
     let rounder = _mm512_set1_ps(ROUNDER);
     let distance = _mm512_max_ps(distance, _mm512_set1_ps(scale.floor));
     let rounded = _mm512_add_ps(_mm512_mul_ps(distance, factor), rounder);
-    let whole = _mm512_sub_ps(rounded, rounder);
-    let part = _mm512_fmsub_ps(distance, factor, whole);
+    let exponent = _mm512_sub_ps(rounded, rounder);
+    let part = _mm512_fmsub_ps(distance, factor, exponent);
     let [c1, c2, c3, c4, c5] = COEFFICIENTS;
     let mut power = _mm512_fmadd_ps(_mm512_set1_ps(c5), part, _mm512_set1_ps(c4));
     power = _mm512_fmadd_ps(power, part, _mm512_set1_ps(c3));
@@ -105,6 +105,11 @@ pub(super) fn total<F: Format>(
         }
     }
     folded(sum)
+}
+
+#[target_feature(enable = "avx512f,avx512dq")]
+pub(super) fn weights(distances: &[f32; LANES], scale: Scale) -> [u64; LANES] {
+    store(scaled(load(distances), scale)).map(whole)
 }
 
 #[target_feature(enable = "avx512f,avx512dq")]

@@ -1,4 +1,4 @@
-//! The three loops over a row in which the time goes, for the vector units that a machine may have.
+//! The loops over a row in which the time goes, for the vector units that a machine may have.
 //!
 //! All levels give the same bits: maxima are exact, and weights are whole numbers whose sums have no order.
 #![allow(unsafe_code, reason = "vector loads, and calls of functions whose features were found at run time")]
@@ -81,6 +81,19 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Unit::Avx512 => unsafe { avx512::total::<F>(row, maxima, highest, scale) },
+        }
+    }
+
+    /// The weights of sixteen logits at these distances from the highest.
+    pub(crate) fn weights(self, distances: &[f32; LANES], scale: Scale) -> [u64; LANES] {
+        match self.0 {
+            Unit::Plain => plain::weights(distances, scale),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Unit::Avx2 => unsafe { avx2::weights(distances, scale) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Unit::Avx512 => unsafe { avx512::weights(distances, scale) },
         }
     }
 

@@ -68,6 +68,10 @@ pub(super) fn total<F: Format>(
     total
 }
 
+pub(super) fn weights(distances: &[f32; LANES], scale: Scale) -> [u64; LANES] {
+    distances.map(|distance| whole(scaled(distance, scale, fused)))
+}
+
 pub(super) fn mass(
     logits: &[f32; MAX_NEIGHBORS],
     similarities: &[f32; MAX_NEIGHBORS],
