@@ -1,7 +1,8 @@
 //! Blocks of rows as single precision, their products, and the pairs in them that are worth keeping.
 
 use super::live::Live;
-use nalgebra::{DMatrixView, DMatrixViewMut, Dyn};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder as _};
 
 /// Columns of a tile of products, and rows of the panel they stand for.
 pub(super) const PANEL: usize = 512;
@@ -52,27 +53,28 @@ impl Panel {
 
     /// Dot products of the first `rows` rows of this with all rows of a panel, row by row of this, [`PANEL`] in a row.
     pub(super) fn products(&self, rows: usize, panel: &Panel, dots: &mut [f32]) {
-        // nalgebra counts down the columns; seen that way the product is the panel times this, transposed.
-        let mut out = DMatrixViewMut::from_slice(dots, PANEL, rows);
+        let dots = &mut dots[..rows * PANEL];
+        if self.multiply(rows, panel, dots).is_none() {
+            // Buffers too small for their shape, which `new` rules out: every pair is a candidate then, none is lost.
+            dots.fill(f32::INFINITY);
+        }
+    }
+
+    fn multiply(&self, rows: usize, panel: &Panel, dots: &mut [f32]) -> Option<()> {
+        let mut out = ArrayViewMut2::from_shape((rows, PANEL), dots).ok()?;
         for slice in 0..self.width.div_ceil(SLICE) {
             let depth = SLICE.min(self.width - slice * SLICE);
-            let of = |it: &Panel| slice * it.height * it.pitch();
-            let left: DMatrixView<'_, f32, Dyn, Dyn> = DMatrixView::from_slice_with_strides_generic(
-                &panel.values[of(panel)..],
-                Dyn(PANEL),
-                Dyn(depth),
-                Dyn(panel.pitch()),
-                Dyn(1),
-            );
-            let right: DMatrixView<'_, f32, Dyn, Dyn> = DMatrixView::from_slice_with_strides_generic(
-                &self.values[of(self)..],
-                Dyn(depth),
-                Dyn(rows),
-                Dyn(1),
-                Dyn(self.pitch()),
-            );
-            out.gemm(1.0, &left, &right, if slice == 0 { 0.0 } else { 1.0 });
+            let left = self.slice(slice, rows, depth)?;
+            let right = panel.slice(slice, PANEL, depth)?;
+            general_mat_mul(1.0, &left, &right.t(), if slice == 0 { 0.0 } else { 1.0 }, &mut out);
         }
+        Some(())
+    }
+
+    fn slice(&self, slice: usize, rows: usize, depth: usize) -> Option<ArrayView2<'_, f32>> {
+        let block = self.height * self.pitch();
+        let values = self.values.get(slice * block..(slice + 1) * block)?;
+        ArrayView2::from_shape((rows, depth).strides((self.pitch(), 1)), values).ok()
     }
 }
 
