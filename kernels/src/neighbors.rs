@@ -1,5 +1,14 @@
 //! The nearest tokens of every token: the table that samplers look neighbors up in.
 
+mod build;
+mod embeddings;
+mod live;
+mod panel;
+mod ranking;
+
+pub use build::{Build, Certified, Tick};
+pub use embeddings::{Element, Embeddings, MOST_COLUMNS};
+
 use std::fmt;
 
 /// Most neighbors a row can hold: far above any use, small enough that a row stays a row.
@@ -246,6 +255,59 @@ impl NeighborTable {
         }
     }
 }
+
+/// Why no table can be built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BuildFault {
+    /// The bytes are not a matrix of that shape, or the shape is outside its limits.
+    Matrix {
+        /// Rows.
+        rows: usize,
+        /// Numbers in a row.
+        width: usize,
+        /// Bytes there are.
+        bytes: usize,
+    },
+    /// There must be a content flag for each row.
+    Flags {
+        /// Rows of the matrix.
+        rows: usize,
+        /// Flags.
+        flags: usize,
+    },
+    /// A content token's row holds a number that is NaN or infinite.
+    NotFinite {
+        /// Token id.
+        token: usize,
+        /// Column of the number.
+        column: usize,
+    },
+    /// The state is not of a build of this matrix.
+    State,
+    /// The table cannot have that form.
+    Table(TableFault),
+}
+
+impl fmt::Display for BuildFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Matrix { rows, width, bytes } => write!(
+                f,
+                "{bytes} bytes are no embedding matrix of {rows} rows and {width} columns, of which there may be {} and \
+                 {MOST_COLUMNS}",
+                u32::MAX
+            ),
+            Self::Flags { rows, flags } => write!(f, "{flags} content flags for {rows} embedding rows"),
+            Self::NotFinite { token, column } => {
+                write!(f, "the embedding of token {token} is not finite in column {column}")
+            }
+            Self::State => f.write_str("the candidates put aside are not those of this build"),
+            Self::Table(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BuildFault {}
 
 fn check_shape(rows: usize, k: usize) -> Result<(), TableFault> {
     let fits = (1..=u32::MAX as usize).contains(&rows) && (1..=MOST_NEIGHBORS).contains(&k);
