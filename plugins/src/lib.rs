@@ -9,4 +9,5 @@ mod http;
 pub mod metrics;
 mod picture_text;
 pub mod renderers;
+mod rescoring;
 pub mod samplers;

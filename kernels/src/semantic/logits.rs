@@ -89,6 +89,11 @@ impl Format for F16 {
     }
 }
 
+/// The value of an IEEE half-precision number, exactly.
+pub fn f16_to_f32(bits: u16) -> f32 {
+    F16::widen(bits)
+}
+
 /// The last, incomplete block of a row.
 #[inline(always)]
 pub(crate) fn padded<F: Format>(tail: &[F::Stored]) -> [f32; BLOCK] {

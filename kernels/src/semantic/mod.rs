@@ -49,7 +49,7 @@ pub mod weight;
 
 pub use decide::{Outcome, Step, StepRow};
 pub use fast::Stepper;
-pub use logits::LogitRow;
+pub use logits::{LogitRow, f16_to_f32};
 pub use philox::{philox, row_bits};
 pub use reference::Reference;
 pub use rule::{
