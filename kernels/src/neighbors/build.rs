@@ -255,17 +255,14 @@ impl<'a> Build<'a> {
             for (row, list) in lists.chunks_exact_mut(self.kept).enumerate() {
                 let position = index * PANEL + row;
                 let lowest = list.last().copied().unwrap_or(ranking::FREE);
-                let others: Vec<u32> = list
-                    .iter()
-                    .filter(|entry| **entry != ranking::FREE)
-                    .map(|entry| ranking::position(*entry))
-                    .collect();
+                let filled = list.partition_point(|&entry| entry != ranking::FREE);
+                let others = list[..filled].to_vec();
                 list.fill(ranking::FREE);
                 let best = &mut list[..self.k - 1];
-                self.live.rank(position, &others, best, &mut scratch);
+                self.live.rank(position, &others, bound, best, &mut scratch);
                 // Nothing left out can reach the last neighbor: above it by the bound, it would have been kept.
                 let reach = f64::from(ranking::score(lowest)) + bound;
-                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= below(last)) {
+                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last)) {
                     uncertain.push(position as u32);
                 }
             }
@@ -289,7 +286,7 @@ impl<'a> Build<'a> {
             .map(|&row| {
                 let mut lists = lock(&self.panels[row as usize / PANEL]);
                 let last = self.list(&mut lists, row as usize)[..self.k - 1].last().copied();
-                ((below(last.unwrap_or(ranking::FREE)) - bound) as f32).next_down()
+                ((ranking::below(last.unwrap_or(ranking::FREE)) - bound) as f32).next_down()
             })
             .collect();
         let workspaces = Workspaces::new(width);
@@ -315,10 +312,13 @@ impl<'a> Build<'a> {
                 self.live.arch.dispatch(|| sieve.run(dots, admits, by_row, by_column));
                 for hits in by_row.chunk_by(|a, b| a.row == b.row) {
                     let position = rows[hits[0].row] as usize;
-                    let others: Vec<u32> = hits.iter().map(|hit| (first + hit.column) as u32).collect();
+                    let others: Vec<u64> = hits
+                        .iter()
+                        .map(|hit| ranking::entry(hit.score, (first + hit.column) as u32))
+                        .collect();
                     let lists = &self.panels[position / PANEL];
                     let mut best = self.list(&mut lock(lists), position)[..self.k - 1].to_vec();
-                    self.live.rank(position, &others, &mut best, scratch);
+                    self.live.rank(position, &others, bound, &mut best, scratch);
                     let mut lists = lock(lists);
                     let list = &mut self.list(&mut lists, position)[..self.k - 1];
                     best.iter().for_each(|&entry| ranking::insert(list, entry));
@@ -329,11 +329,6 @@ impl<'a> Build<'a> {
             workspaces.with(|workspace| search(panel, workspace));
         });
     }
-}
-
-/// A number that every cosine reaches which, rounded to f32, is at least that of an entry.
-fn below(entry: u64) -> f64 {
-    f64::from(ranking::score(entry).next_down())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
