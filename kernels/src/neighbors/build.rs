@@ -208,6 +208,40 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
+    /// Rows of the finished table for some tokens, each from exact cosines with all other rows and nothing else: slow, for
+    /// checks. Gives token, ids and similarities; `tick` counts rows.
+    pub fn exact_rows(&self, tokens: &[u32], tick: Tick<'_>) -> Vec<(u32, Vec<u32>, Vec<f32>)> {
+        let row = |&token: &u32| {
+            let (mut ids, mut similarities) = (vec![token; self.k], vec![0.0; self.k]);
+            if self.content.get(token as usize) == Some(&1) {
+                similarities[0] = 1.0;
+            }
+            if let Ok(position) = self.live.tokens.binary_search(&token) {
+                // No approximation to rely on: every score could be anything.
+                let others = (0..self.live.tokens.len() as u32).filter(|&other| other as usize != position);
+                let others: Vec<u64> = others.map(|other| ranking::entry(1.0, other)).collect();
+                let mut best = vec![ranking::FREE; self.k - 1];
+                self.live.rank(position, &others, 0.0, &mut best, &mut Scratch::default());
+                self.fill(&best, &mut ids[1..], &mut similarities[1..]);
+            }
+            tick(1);
+            (token, ids, similarities)
+        };
+        tokens.par_iter().with_max_len(1).map(row).collect()
+    }
+
+    /// Writes entries into the slots of a row; free ones leave it as it is.
+    fn fill(&self, entries: &[u64], ids: &mut [u32], similarities: &mut [f32]) {
+        for ((id, similarity), &entry) in ids.iter_mut().zip(similarities).zip(entries) {
+            if entry == ranking::FREE {
+                return;
+            }
+            if let Some(&neighbor) = self.live.tokens.get(ranking::position(entry) as usize) {
+                (*id, *similarity) = (neighbor, ranking::score(entry));
+            }
+        }
+    }
+
     /// Does what is left to do, ranks the candidates exactly, redoes the rows that cannot be certified. `tick` counts rows
     /// whose neighbors are final.
     ///
@@ -230,14 +264,7 @@ impl<'a> Build<'a> {
             for (list, &token) in lists.chunks_exact(self.kept).zip(tokens) {
                 let first = token as usize * self.k + 1;
                 let slots = first..first + self.k - 1;
-                let ids = table.ids[slots.clone()].iter_mut();
-                for ((id, similarity), &entry) in ids.zip(&mut table.similarities[slots]).zip(list) {
-                    if let Some(&neighbor) = self.live.tokens.get(ranking::position(entry) as usize)
-                        && entry != ranking::FREE
-                    {
-                        (*id, *similarity) = (neighbor, ranking::score(entry));
-                    }
-                }
+                self.fill(list, &mut table.ids[slots.clone()], &mut table.similarities[slots]);
             }
         }
         let certified = Certified { rows: self.live.tokens.len(), redone: uncertain.len() };
