@@ -208,6 +208,40 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
+    /// Rows of the finished table for some tokens, each from exact cosines with all other rows and nothing else: slow, for
+    /// checks. Gives token, ids and similarities; `tick` counts rows.
+    pub fn exact_rows(&self, tokens: &[u32], tick: Tick<'_>) -> Vec<(u32, Vec<u32>, Vec<f32>)> {
+        let row = |&token: &u32| {
+            let (mut ids, mut similarities) = (vec![token; self.k], vec![0.0; self.k]);
+            if self.content.get(token as usize) == Some(&1) {
+                similarities[0] = 1.0;
+            }
+            if let Ok(position) = self.live.tokens.binary_search(&token) {
+                // No approximation to rely on: every score could be anything.
+                let others = (0..self.live.tokens.len() as u32).filter(|&other| other as usize != position);
+                let others: Vec<u64> = others.map(|other| ranking::entry(1.0, other)).collect();
+                let mut best = vec![ranking::FREE; self.k - 1];
+                self.live.rank(position, &others, 0.0, &mut best, &mut Scratch::default());
+                self.fill(&best, &mut ids[1..], &mut similarities[1..]);
+            }
+            tick(1);
+            (token, ids, similarities)
+        };
+        tokens.par_iter().with_max_len(1).map(row).collect()
+    }
+
+    /// Writes entries into the slots of a row; free ones leave it as it is.
+    fn fill(&self, entries: &[u64], ids: &mut [u32], similarities: &mut [f32]) {
+        for ((id, similarity), &entry) in ids.iter_mut().zip(similarities).zip(entries) {
+            if entry == ranking::FREE {
+                return;
+            }
+            if let Some(&neighbor) = self.live.tokens.get(ranking::position(entry) as usize) {
+                (*id, *similarity) = (neighbor, ranking::score(entry));
+            }
+        }
+    }
+
     /// Does what is left to do, ranks the candidates exactly, redoes the rows that cannot be certified. `tick` counts rows
     /// whose neighbors are final.
     ///
@@ -230,14 +264,7 @@ impl<'a> Build<'a> {
             for (list, &token) in lists.chunks_exact(self.kept).zip(tokens) {
                 let first = token as usize * self.k + 1;
                 let slots = first..first + self.k - 1;
-                let ids = table.ids[slots.clone()].iter_mut();
-                for ((id, similarity), &entry) in ids.zip(&mut table.similarities[slots]).zip(list) {
-                    if let Some(&neighbor) = self.live.tokens.get(ranking::position(entry) as usize)
-                        && entry != ranking::FREE
-                    {
-                        (*id, *similarity) = (neighbor, ranking::score(entry));
-                    }
-                }
+                self.fill(list, &mut table.ids[slots.clone()], &mut table.similarities[slots]);
             }
         }
         let certified = Certified { rows: self.live.tokens.len(), redone: uncertain.len() };
@@ -255,17 +282,14 @@ impl<'a> Build<'a> {
             for (row, list) in lists.chunks_exact_mut(self.kept).enumerate() {
                 let position = index * PANEL + row;
                 let lowest = list.last().copied().unwrap_or(ranking::FREE);
-                let others: Vec<u32> = list
-                    .iter()
-                    .filter(|entry| **entry != ranking::FREE)
-                    .map(|entry| ranking::position(*entry))
-                    .collect();
+                let filled = list.partition_point(|&entry| entry != ranking::FREE);
+                let others = list[..filled].to_vec();
                 list.fill(ranking::FREE);
                 let best = &mut list[..self.k - 1];
-                self.live.rank(position, &others, best, &mut scratch);
+                self.live.rank(position, &others, bound, best, &mut scratch);
                 // Nothing left out can reach the last neighbor: above it by the bound, it would have been kept.
                 let reach = f64::from(ranking::score(lowest)) + bound;
-                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= below(last)) {
+                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last)) {
                     uncertain.push(position as u32);
                 }
             }
@@ -289,7 +313,7 @@ impl<'a> Build<'a> {
             .map(|&row| {
                 let mut lists = lock(&self.panels[row as usize / PANEL]);
                 let last = self.list(&mut lists, row as usize)[..self.k - 1].last().copied();
-                ((below(last.unwrap_or(ranking::FREE)) - bound) as f32).next_down()
+                ((ranking::below(last.unwrap_or(ranking::FREE)) - bound) as f32).next_down()
             })
             .collect();
         let workspaces = Workspaces::new(width);
@@ -315,10 +339,13 @@ impl<'a> Build<'a> {
                 self.live.arch.dispatch(|| sieve.run(dots, admits, by_row, by_column));
                 for hits in by_row.chunk_by(|a, b| a.row == b.row) {
                     let position = rows[hits[0].row] as usize;
-                    let others: Vec<u32> = hits.iter().map(|hit| (first + hit.column) as u32).collect();
+                    let others: Vec<u64> = hits
+                        .iter()
+                        .map(|hit| ranking::entry(hit.score, (first + hit.column) as u32))
+                        .collect();
                     let lists = &self.panels[position / PANEL];
                     let mut best = self.list(&mut lock(lists), position)[..self.k - 1].to_vec();
-                    self.live.rank(position, &others, &mut best, scratch);
+                    self.live.rank(position, &others, bound, &mut best, scratch);
                     let mut lists = lock(lists);
                     let list = &mut self.list(&mut lists, position)[..self.k - 1];
                     best.iter().for_each(|&entry| ranking::insert(list, entry));
@@ -329,11 +356,6 @@ impl<'a> Build<'a> {
             workspaces.with(|workspace| search(panel, workspace));
         });
     }
-}
-
-/// A number that every cosine reaches which, rounded to f32, is at least that of an entry.
-fn below(entry: u64) -> f64 {
-    f64::from(ranking::score(entry).next_down())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

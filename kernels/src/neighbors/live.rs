@@ -60,17 +60,29 @@ impl<'a> Live<'a> {
     }
 
     /// Ranks positions by their cosine with one, computed in f64 in one fixed order and rounded to f32: the definition
-    /// of who is nearer. `list` keeps the best; one that cannot come into it whatever its cosine is not computed.
-    pub(super) fn rank(&self, position: usize, others: &[u32], list: &mut [u64], scratch: &mut Scratch) {
+    /// of who is nearer. `others` are entries with approximate scores, `list` keeps the best; one that cannot come into it,
+    /// by its position or because its score falls short by more than `bound`, is not computed.
+    pub(super) fn rank(
+        &self,
+        position: usize,
+        others: &[u64],
+        bound: f64,
+        list: &mut [u64],
+        scratch: &mut Scratch,
+    ) {
         let Some((&token, &norm)) = self.tokens.get(position).zip(self.norms.get(position)) else { return };
         scratch.own.resize(self.embeddings.width(), 0.0);
         scratch.other.resize(self.embeddings.width(), 0.0);
         let Scratch { own, other } = scratch;
         self.arch.dispatch(|| self.embeddings.read(token as usize, own));
-        for &position in others {
+        for &candidate in others {
+            let position = ranking::position(candidate);
             let at = position as usize;
             let Some((&token, &its_norm)) = self.tokens.get(at).zip(self.norms.get(at)) else { continue };
-            if list.last().is_none_or(|&last| last >= ranking::entry(1.0, position)) {
+            let reach = f64::from(ranking::score(candidate)) + bound;
+            let out_of_reach =
+                |&last: &u64| last >= ranking::entry(1.0, position) || reach < ranking::below(last);
+            if list.last().is_none_or(out_of_reach) {
                 continue;
             }
             let product = self.arch.dispatch(|| {

@@ -11,44 +11,40 @@ pub(super) const PANEL: usize = 512;
 /// and not with the width of the rows.
 pub(super) const SLICE: usize = 512;
 
-/// Numbers between the rows of a slice, so that rows do not fall onto the same lines of the cache.
-const PAD: usize = 16;
+/// Rows that are turned into columns together: one line of the cache.
+const GROUP: usize = 16;
 
-/// Rows of some positions, slice by slice, each row of a slice with [`PAD`] numbers behind it.
+/// Rows of some positions, stored column by column: the products take in a few rows at a time, number by number.
 pub(super) struct Panel {
     height: usize,
     width: usize,
     values: Vec<f32>,
-    row: Vec<f32>,
+    rows: Vec<f32>,
     /// What each row is to be multiplied by to have norm 1; 0 for rows beyond the last.
     pub(super) inverse: Vec<f32>,
-    /// Rows in use.
-    pub(super) count: usize,
 }
 
 impl Panel {
+    /// Room for `height` rows, rounded up to a multiple of [`GROUP`].
     pub(super) fn new(height: usize, width: usize) -> Self {
-        let values = vec![0.0; height * width.div_ceil(SLICE) * (SLICE.min(width) + PAD)];
-        Self { height, width, values, row: vec![0.0; width], inverse: vec![0.0; height], count: 0 }
+        let height = height.next_multiple_of(GROUP);
+        let (values, rows) = (vec![0.0; height * width], vec![0.0; GROUP * width]);
+        Self { height, width, values, rows, inverse: vec![0.0; height] }
     }
 
     /// Takes up the rows of at most `height` positions.
     pub(super) fn load(&mut self, live: &Live<'_>, positions: impl ExactSizeIterator<Item = usize>) {
-        let pitch = self.pitch();
-        let block = self.height * pitch;
-        self.count = positions.len().min(self.height);
-        self.inverse[self.count..].fill(0.0);
-        for (index, position) in positions.take(self.height).enumerate() {
-            self.inverse[index] = live.arch.dispatch(|| live.read_scaled(position, &mut self.row));
-            for (slice, numbers) in self.row.chunks(SLICE).enumerate() {
-                let first = slice * block + index * pitch;
-                self.values[first..first + numbers.len()].copy_from_slice(numbers);
+        let (height, width) = (self.height, self.width);
+        self.inverse.fill(0.0);
+        let mut positions = positions.take(height);
+        for first in (0..positions.len()).step_by(GROUP) {
+            let group = self.rows.chunks_exact_mut(width).zip(&mut self.inverse[first..]);
+            for ((row, inverse), position) in group.zip(&mut positions) {
+                *inverse = live.arch.dispatch(|| live.read_scaled(position, row));
             }
+            let (rows, values) = (&self.rows, &mut self.values);
+            live.arch.dispatch(|| turn(rows, width, &mut values[first..], height));
         }
-    }
-
-    fn pitch(&self) -> usize {
-        SLICE.min(self.width) + PAD
     }
 
     /// Dot products of the first `rows` rows of this with all rows of a panel, row by row of this, [`PANEL`] in a row.
@@ -72,9 +68,19 @@ impl Panel {
     }
 
     fn slice(&self, slice: usize, rows: usize, depth: usize) -> Option<ArrayView2<'_, f32>> {
-        let block = self.height * self.pitch();
-        let values = self.values.get(slice * block..(slice + 1) * block)?;
-        ArrayView2::from_shape((rows, depth).strides((self.pitch(), 1)), values).ok()
+        let values = self.values.get(slice * SLICE * self.height..)?;
+        ArrayView2::from_shape((rows, depth).strides((1, self.height)), values).ok()
+    }
+}
+
+/// Writes [`GROUP`] rows as columns, `height` apart.
+#[inline(always)]
+fn turn(rows: &[f32], width: usize, out: &mut [f32], height: usize) {
+    for (column, out) in out.chunks_mut(height).enumerate() {
+        let Some(line) = out.first_chunk_mut::<GROUP>() else { return };
+        for (index, value) in line.iter_mut().enumerate() {
+            *value = rows[index * width + column];
+        }
     }
 }
 

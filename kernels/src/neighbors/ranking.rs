@@ -22,6 +22,11 @@ pub(super) fn score(entry: u64) -> f32 {
     f32::from_bits(if ordered >> 31 == 1 { ordered & !(1 << 31) } else { !ordered })
 }
 
+/// A number that every cosine exceeds which, rounded to f32, is at least the score of an entry.
+pub(super) fn below(entry: u64) -> f64 {
+    f64::from(score(entry).next_down())
+}
+
 /// The position of an entry.
 #[inline(always)]
 pub(super) fn position(entry: u64) -> u32 {
