@@ -76,7 +76,10 @@ fn tokens_and_ledger_are_printed_as_the_contract_says() {
     assert_eq!(printed["tokens"], json!([1, 4]));
     let first = &printed["steps"][0];
     assert_eq!((&first["row"], &first["fired"], &first["changed"]), (&json!(0), &json!(true), &json!(true)));
-    assert_eq!((&first["default_token"], &first["token"], &first["candidates"]), (&json!(0), &json!(1), &json!(2)));
+    assert_eq!(
+        (&first["default_token"], &first["token"], &first["candidates"]),
+        (&json!(0), &json!(1), &json!(2))
+    );
     assert!((first["default_score"].as_f64().unwrap() - 0.40).abs() < 1e-5);
     assert!((first["token_score"].as_f64().unwrap() - 0.565).abs() < 1e-5);
     let expected = json!({"row": 1, "fired": false, "deferred": true, "changed": false, "default_token": 4,
@@ -91,7 +94,10 @@ fn any_sampler_runs_on_recorded_logits() {
     write_rows(folder.path(), &logs(&[SPLIT, CONTROL]));
     let greedy = sampled(folder.path(), r#"{"use": "greedy"}"#, &[]);
     assert_eq!(greedy["tokens"], json!([0, 4]));
-    assert_eq!((&greedy["steps"][0]["fired"], &greedy["steps"][0]["token_score"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        (&greedy["steps"][0]["fired"], &greedy["steps"][0]["token_score"]),
+        (&json!(false), &Value::Null)
+    );
     let crowding = r#"{"use": "crowding", "temperature": 1.0, "top_k": 2, "neighbors": 3}"#;
     assert_eq!(sampled(folder.path(), crowding, &[])["tokens"], json!([0, 4]));
 }

@@ -354,7 +354,7 @@ fn a_model_that_does_not_fit_is_refused_before_it_is_asked() {
     assert!(other.contains("token 3 is content in the table and not content in two-words"), "{other}");
     let texts = format!("{with}, only_after = \"</think>\"");
     let mute = ask(folder.path(), &arm("texts = false", &texts)).unwrap_err();
-    assert!(mute.contains("only_after: ") && mute.contains("two-words gives none"), "{mute}");
+    assert!(mute.contains("no token texts") && mute.contains("two-words gives none"), "{mute}");
     let none = ask(folder.path(), &arm("texts = true", "")).unwrap_err();
     assert!(none.contains("situs neighbors build"), "{none}");
 }
