@@ -56,6 +56,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "MAP")]
         names: Option<PathBuf>,
     },
+    /// Run a sampler on recorded logits: tokens, and what rescoring did to each step
+    Sample(SampleArgs),
     /// Compare a run with a published table, cell by cell
     ///
     /// A cell agrees when the 95 % interval of the difference between ours and the published figure holds 0; where the
@@ -152,6 +154,25 @@ pub(crate) struct TableArgs {
     /// Also print the tables over all facets
     #[arg(long, alias = "all_facets")]
     pub(crate) all_facets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// Sampler and its parameters, e.g. '{"use": "semantic", "temperature": 0.5, "top_k": 20}'
+    #[arg(long, value_name = "JSON")]
+    pub(crate) sampler: String,
+    /// Safetensors file with a tensor `logits`, [steps, vocabulary]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logits: PathBuf,
+    /// Neighbor table, for samplers that take one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: Option<PathBuf>,
+    /// Seed of all draws
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The rows are sequences side by side, not steps of one
+    #[arg(long)]
+    pub(crate) batch: bool,
 }
 
 #[derive(Debug, Args)]

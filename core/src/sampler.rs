@@ -43,6 +43,12 @@ pub trait Sampler: Send {
     /// Most new tokens per reply.
     fn max_tokens(&self) -> u32;
 
+    /// Digest of whatever the rule reads beside its parameters, such as a neighbor table: part of the identity of every
+    /// request. Asked once, after `prepare`.
+    fn digest(&self) -> Option<String> {
+        None
+    }
+
     /// Chooses a token for each row, in order. The caller clears `out`; exactly `rows.len()` picks are pushed.
     ///
     /// # Errors

@@ -15,10 +15,15 @@
 
 mod argmax;
 mod draw;
+pub mod neighbors;
 mod row;
+pub mod semantic;
+mod simd;
 mod truncation;
 
 pub use argmax::argmax;
 pub use draw::unit;
+pub use neighbors::{NeighborTable, TableFault};
 pub use row::RowFault;
+pub use simd::Level;
 pub use truncation::{Candidate, Candidates, Refused, Truncation};

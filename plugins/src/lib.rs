@@ -7,6 +7,8 @@ pub mod datasets;
 pub mod families;
 mod http;
 pub mod metrics;
+pub mod neighbors;
 mod picture_text;
 pub mod renderers;
+mod rescoring;
 pub mod samplers;

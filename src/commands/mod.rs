@@ -9,6 +9,7 @@ mod progress;
 mod reproduce;
 mod run;
 mod run_folder;
+mod sample;
 mod score;
 mod structures;
 mod volume;
@@ -34,6 +35,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::doctor(&args, json),
         Command::Volume { file } => volume::volume(&file, json),
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
+        Command::Sample(args) => sample::sample(&args, json),
         Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
     }
 }

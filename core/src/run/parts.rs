@@ -187,7 +187,12 @@ impl Parts {
         } else {
             Some(honoured(sampler.as_ref(), &sampler_identity.name, card)?)
         };
-        let digest = Digest::new("situs-arm-1").text(&card.digest).json(&sampler_identity).hex();
+        let mut digest = Digest::new("situs-arm-1");
+        digest.text(&card.digest).json(&sampler_identity);
+        if let Some(read) = sampler.digest() {
+            digest.text(&read);
+        }
+        let digest = digest.hex();
         Ok(Arm {
             name: name.to_owned(),
             model,
