@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod doctor;
 mod list;
+mod neighbors;
 mod plan;
 mod progress;
 mod reproduce;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::doctor(&args, json),
         Command::Volume { file } => volume::volume(&file, json),
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
+        Command::Neighbors { action } => neighbors::neighbors(action, json),
         Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
     }
 }
