@@ -58,6 +58,11 @@ pub(crate) enum Command {
     },
     /// Run a sampler on recorded logits: tokens, and what rescoring did to each step
     Sample(SampleArgs),
+    /// Build, show and check the neighbor tables of semantic sampling
+    Neighbors {
+        #[command(subcommand)]
+        action: NeighborsAction,
+    },
     /// Compare a run with a published table, cell by cell
     ///
     /// A cell agrees when the 95 % interval of the difference between ours and the published figure holds 0; where the
@@ -182,6 +187,64 @@ pub(crate) struct DoctorArgs {
     /// Folder with the data; its layout is recognised
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NeighborsAction {
+    /// Find the nearest tokens of every token, exactly. Run again after an interruption, it goes on
+    Build {
+        #[command(flatten)]
+        source: EmbeddingArgs,
+        /// Neighbors of a token, itself included
+        #[arg(long, value_name = "K", default_value_t = 32)]
+        k: usize,
+        /// Table to write; an unfinished one waits beside it as OUT.part
+        #[arg(long, short, value_name = "OUT")]
+        out: PathBuf,
+        /// Count tokens that were added without being special (PaliGemma's locations) as content
+        #[arg(long, alias = "added_content")]
+        added_content: bool,
+        /// Count tokens that are a part of a character as no content
+        #[arg(long, alias = "no_byte_fragments")]
+        no_byte_fragments: bool,
+    },
+    /// Print the neighbors of a token with their cosines
+    Show {
+        /// Neighbor table
+        table: PathBuf,
+        /// Token: an id, or a text (in double quotes inside the argument where it looks like a number)
+        token: String,
+        /// The model's tokenizer.json (needed for texts)
+        #[arg(long, value_name = "FILE")]
+        tokenizer: Option<PathBuf>,
+    },
+    /// Compare a table with the model it is for; exit code 6 where they differ
+    Check {
+        /// Neighbor table
+        table: PathBuf,
+        #[command(flatten)]
+        source: EmbeddingArgs,
+        /// Rows to compute again
+        #[arg(long, value_name = "N", default_value_t = 64)]
+        sample: usize,
+    },
+}
+
+/// Where embeddings and tokenizer are.
+#[derive(Debug, Args)]
+pub(crate) struct EmbeddingArgs {
+    /// Checkpoint folder: finds embeddings and tokenizer
+    #[arg(long, value_name = "DIR", required_unless_present = "embeddings")]
+    pub(crate) model: Option<PathBuf>,
+    /// Safetensors file with the input embeddings
+    #[arg(long, value_name = "FILE", requires_all = ["tensor", "tokenizer"], conflicts_with = "model")]
+    pub(crate) embeddings: Option<PathBuf>,
+    /// Name of their tensor
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tensor: Option<String>,
+    /// The model's tokenizer.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
 }
 
 #[cfg(test)]

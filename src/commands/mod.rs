@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod doctor;
 mod list;
+mod neighbors;
 mod plan;
 mod progress;
 mod reproduce;
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Volume { file } => volume::volume(&file, json),
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
         Command::Sample(args) => sample::sample(&args, json),
+        Command::Neighbors { action } => neighbors::neighbors(action, json),
         Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
     }
 }

@@ -24,12 +24,12 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// Finds both. Without a tensor name the one whose name ends in `embed_tokens.weight` is taken; the index
+    /// Finds both; a tokenizer that is named is taken. Without a tensor name the one whose name ends in `embed_tokens.weight` is taken; the index
     /// `model.safetensors.index.json` says which file holds what, without it every `.safetensors` file is asked.
     ///
     /// # Errors
     /// None, or several that could be meant (all are named); no `tokenizer.json`; damaged files.
-    pub fn find(folder: &Path, tensor: Option<&str>) -> Result<Self, Fault> {
+    pub fn find(folder: &Path, tensor: Option<&str>, tokenizer: Option<&Path>) -> Result<Self, Fault> {
         let tensors = tensors(folder)?;
         let place = folder.display();
         let is_meant = |name: &str| match tensor {
@@ -57,9 +57,9 @@ impl ModelFolder {
                 return Err(Fault::data(what).help(format!("choose with --tensor: {}", names.join(", "))));
             }
         };
-        let tokenizer = folder.join("tokenizer.json");
+        let tokenizer = tokenizer.map_or_else(|| folder.join("tokenizer.json"), Path::to_owned);
         if !tokenizer.is_file() {
-            return Err(Fault::data(format!("{place}: no tokenizer.json")).help("name one with --tokenizer"));
+            return Err(Fault::data(format!("no {}", tokenizer.display())).help("name one with --tokenizer"));
         }
         Ok(Self { embeddings: file.clone(), tensor: name.clone(), tokenizer })
     }
