@@ -3,8 +3,8 @@
 use crate::cli::SampleArgs;
 use crate::exit::Failure;
 use crate::output;
+use safetensors::Dtype;
 use safetensors::tensor::Metadata;
-use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use situs_core::digest::Draw;
 use situs_core::fault::{Fault, file_fault};
@@ -183,7 +183,7 @@ impl Recorded {
         let mut bytes = first.to_vec();
         bytes.resize(8 + header as usize, 0);
         file.read_exact(&mut bytes[8..]).map_err(short)?;
-        let (_, metadata) = SafeTensors::read_metadata(&bytes)
+        let metadata: Metadata = serde_json::from_slice(&bytes[8..])
             .map_err(|error| Fault::data(format!("no safetensors file: {error}")))?;
         let start = 8 + header;
         let expected = start.saturating_add(metadata.data_len() as u64);
