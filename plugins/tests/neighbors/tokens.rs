@@ -70,10 +70,10 @@ fn vocabularies_with_scores_number_their_tokens_in_order() {
 #[test]
 fn an_ordinary_token_beyond_the_rows_belongs_to_another_model() {
     let tokenizer = read(&tokenizer()).unwrap();
-    let fault = tokenizer.content(7, ContentRule::default()).unwrap_err();
-    assert!(fault.what.ends_with("token 7 of a model with 7 embedding rows"), "{fault}");
+    let fault = tokenizer.content(6, ContentRule::default()).unwrap_err();
+    assert!(fault.what.ends_with("token 6 of a model with 6 embedding rows"), "{fault}");
     // Tokens added beyond the last row can never be chosen.
-    assert_eq!(tokenizer.content(8, ContentRule::default()).unwrap().len(), 8);
+    assert_eq!(tokenizer.content(7, ContentRule::default()).unwrap().len(), 7);
 }
 
 #[test]
