@@ -8,6 +8,8 @@ mod published;
 mod report;
 
 // Built-in components register themselves; without this line they would not be linked in.
+#[cfg(feature = "native")]
+use situs_models as _;
 use situs_plugins as _;
 
 use clap::Parser as _;
