@@ -1,12 +1,15 @@
 //! One exchange with a server, and what its failures mean. Retries, pauses and concurrency belong to the engine.
 
+use crate::known_addresses::KnownAddresses;
+use crate::request_body::RequestBody;
 use serde_json::Value;
 use situs_core::fault::{Cause, Fault};
-use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use situs_core::media::Media;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use ureq::unversioned::transport::DefaultConnector;
 
 /// Largest reply that is read, in bytes; replies are text.
 const MAX_REPLY_BYTES: u64 = 32 << 20;
@@ -33,75 +36,6 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) retry_after_ms: Option<u64>,
     pub(crate) body: Vec<u8>,
-}
-
-/// A request body in pieces, so that pictures are shared between requests and not copied.
-#[derive(Default)]
-pub(crate) struct Body {
-    before: Vec<Piece>,
-    tail: Vec<u8>,
-}
-
-enum Piece {
-    Own(Vec<u8>),
-    Shared(Arc<str>),
-}
-
-impl Piece {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(text) => text.as_bytes(),
-        }
-    }
-}
-
-impl Body {
-    /// Appends plain text.
-    pub(crate) fn raw(&mut self, text: &str) {
-        self.tail.extend_from_slice(text.as_bytes());
-    }
-
-    /// Appends a value as JSON.
-    pub(crate) fn json(&mut self, value: &(impl serde::Serialize + ?Sized)) -> Result<(), Fault> {
-        serde_json::to_writer(&mut self.tail, value)
-            .map_err(|error| Fault::internal(format!("cannot write a request as JSON: {error}")))
-    }
-
-    /// Appends shared text without copying it.
-    pub(crate) fn share(&mut self, text: Arc<str>) {
-        self.before.push(Piece::Own(std::mem::take(&mut self.tail)));
-        self.before.push(Piece::Shared(text));
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.before.iter().map(Piece::bytes).chain([self.tail.as_slice()])
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.pieces().map(<[u8]>::len).sum()
-    }
-
-    fn reader(&self) -> Pieces<'_> {
-        Pieces { left: self.pieces().collect::<VecDeque<_>>() }
-    }
-}
-
-/// Reads the pieces one after the other.
-struct Pieces<'a> {
-    left: VecDeque<&'a [u8]>,
-}
-
-impl Read for Pieces<'_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        while let Some(piece) = self.left.front_mut() {
-            if !piece.is_empty() {
-                return piece.read(out);
-            }
-            self.left.pop_front();
-        }
-        Ok(0)
-    }
 }
 
 impl Client {
@@ -160,15 +94,16 @@ impl Client {
     }
 
     /// POST of a JSON body.
-    pub(crate) fn post(&self, url: &str, body: &Body) -> Result<Response, Fault> {
+    pub(crate) fn post(&self, url: &str, body: &RequestBody, media: &dyn Media) -> Result<Response, Fault> {
         let mut request = self.agent().post(url).header("content-type", "application/json");
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let sent = if body.before.is_empty() {
-            request.send(body.tail.as_slice())
-        } else {
-            request.header("content-length", body.len()).send(ureq::SendBody::from_reader(&mut body.reader()))
+        let sent = match body.text() {
+            Some(text) => request.send(text),
+            None => request
+                .header("content-length", body.len())
+                .send(ureq::SendBody::from_reader(&mut body.reader(media))),
         };
         sent.inspect(|response| self.heed(response))
             .and_then(receive)
@@ -177,7 +112,7 @@ impl Client {
 }
 
 fn agent(timeout: Duration, connections: usize) -> ureq::Agent {
-    ureq::Agent::config_builder()
+    let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -186,8 +121,8 @@ fn agent(timeout: Duration, connections: usize) -> ureq::Agent {
         .max_idle_connections(connections)
         .max_idle_connections_per_host(connections)
         .user_agent(concat!("situs/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
+        .build();
+    ureq::Agent::with_parts(config, DefaultConnector::default(), KnownAddresses::default())
 }
 
 fn receive(mut response: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
@@ -378,16 +313,5 @@ mod tests {
         for (body, expected) in shapes {
             assert_eq!(server_message(body), expected);
         }
-    }
-
-    #[test]
-    fn a_body_keeps_the_order_of_its_pieces() {
-        let mut body = Body::default();
-        body.raw("a");
-        body.share("b".into());
-        body.raw("c");
-        let mut text = String::new();
-        body.reader().read_to_string(&mut text).unwrap();
-        assert_eq!((text.as_str(), body.len()), ("abc", 3));
     }
 }

@@ -6,6 +6,7 @@ use super::exit::{Exit, RunError};
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
+use super::lanes::in_lanes;
 use super::manifest::Manifest;
 use super::media::RunMedia;
 use super::media_store::MediaStore;
@@ -27,7 +28,6 @@ use crate::question::Question;
 use crate::record::{AnswerState, Record};
 use crate::registry::Registry;
 use crate::volume::VolumeStore;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -135,8 +135,7 @@ fn write_prompts(desk: &Desk<'_>, folder: &Path, cases: &BTreeMap<String, Case>)
             if chunk.is_empty() {
                 return Ok(());
             }
-            let lines: Vec<Vec<u8>> =
-                chunk.par_iter().map(|question| drawn_lines(desk, question, cases)).collect();
+            let lines: Vec<Vec<u8>> = in_lanes(&chunk, |question| drawn_lines(desk, question, cases));
             for line in lines {
                 out.write_all(&line)?;
             }

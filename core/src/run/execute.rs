@@ -4,6 +4,7 @@ use super::decode;
 use super::desk::{Desk, Work, guarded};
 use super::exit::RunError;
 use super::journal::Line;
+use super::lanes::in_lanes;
 use super::parts::Arm;
 use super::plan::QuestionReader;
 use crate::case::Case;
@@ -12,7 +13,6 @@ use crate::fault::{Cause, Fault};
 use crate::prompt::Prompt;
 use crate::question::Question;
 use crate::reply::Request;
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -107,8 +107,7 @@ fn feed(
         if chunk.is_empty() || desk.gave_up() {
             return Ok(());
         }
-        let made: Vec<Result<Vec<Work>, Fault>> =
-            chunk.par_iter().map(|question| prepare(desk, question, cases)).collect();
+        let made: Vec<Result<Vec<Work>, Fault>> = in_lanes(&chunk, |question| prepare(desk, question, cases));
         for works in made {
             for work in works? {
                 let model = desk.parts.arms[work.arm].model;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Longest side of a picture that is stored, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
 /// Most bytes of PNG files kept in memory.
-const RECENT_BYTES: usize = 32 << 20;
+const RECENT_BYTES: usize = 12 << 20;
 
 /// The folder `media/` of a run: `<pixel digest>.png` for pictures, `<digest>.npy` for volumes made for a model.
 ///

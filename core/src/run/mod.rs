@@ -9,6 +9,7 @@ mod exit;
 mod folder;
 mod gate;
 mod journal;
+mod lanes;
 mod manifest;
 mod media;
 mod media_store;

@@ -7,6 +7,7 @@ use super::consult;
 use super::desk::{Desk, guarded};
 use super::folder::{read_json, write_json, write_whole};
 use super::journal::identity;
+use super::lanes::in_lanes;
 use super::select::{Candidate, Quota, select};
 use super::summary::PlanCounts;
 use crate::case::{Case, StructureSource, VolumeRef, VolumeSource};
@@ -18,7 +19,6 @@ use crate::question_family::{AskContext, Asked};
 use crate::reply::Replies;
 use crate::structure::{Catalogue, CatalogueEntry};
 use crate::volume::{VolumeStore, catalogue_entry};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -109,15 +109,12 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let (cases, mut damaged) = list_cases(dataset)?;
     let cases: Vec<Case> = cases.iter().map(|case| store.seen(case)).collect();
     desk.progress.stage("measure", cases.len() as u64);
-    let entries: Vec<Result<CatalogueEntry, Fault>> = cases
-        .par_iter()
-        .map(|case| {
-            interruptible(desk)?;
-            let entry = catalogue_entry(case, store).and_then(oriented);
-            desk.progress.advance(1);
-            entry
-        })
-        .collect();
+    let entries: Vec<Result<CatalogueEntry, Fault>> = in_lanes(&cases, |case| {
+        interruptible(desk)?;
+        let entry = catalogue_entry(case, store).and_then(oriented);
+        desk.progress.advance(1);
+        entry
+    });
     let mut usable = Vec::new();
     let mut catalogue = Catalogue::default();
     let mut by_name = BTreeMap::new();
@@ -303,7 +300,7 @@ pub fn write_plan(
     write_whole(&path, |out| {
         for block in with_questions.iter().copied().collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
             let texts: Vec<Result<Vec<u8>, Fault>> =
-                block.par_iter().map(|case| selected_lines(desk, cases, *case, &chosen)).collect();
+                in_lanes(block, |case| selected_lines(desk, cases, *case, &chosen));
             for text in texts {
                 let text = text.map_err(std::io::Error::other)?;
                 out.write_all(&text)?;
@@ -418,15 +415,12 @@ fn first_pass(
     let (mut structures, mut levels) = (Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
     for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
-        let asked: Vec<Result<Asking, Fault>> = block
-            .par_iter()
-            .map(|index| {
-                interruptible(desk)?;
-                let asked = ask(desk, cases, *index);
-                desk.progress.advance(1);
-                asked.map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet))
-            })
-            .collect();
+        let asked: Vec<Result<Asking, Fault>> = in_lanes(block, |index| {
+            interruptible(desk)?;
+            let asked = ask(desk, cases, *index);
+            desk.progress.advance(1);
+            asked.map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet))
+        });
         for (case, asked) in block.iter().copied().zip(asked) {
             let name = &cases.usable[case].name;
             let asked = match asked {

@@ -1,7 +1,7 @@
 //! Google's Gemini in its native dialect: `generateContent`, with thought parts, safety blocks, seed and top-k.
 
-use crate::http::{self, Body, Client};
-use crate::picture_text::PictureTexts;
+use crate::http::{self, Client};
+use crate::request_body::RequestBody;
 use serde_json::{Map, Value, json};
 use situs_core::prelude::*;
 use std::time::Duration;
@@ -75,7 +75,6 @@ impl ModelBackendSpec for Gemini {
             client: Client::new(Duration::from_secs_f64(self.timeout_s), self.max_connections, headers),
             fixed,
             generation: self.generation.clone(),
-            pictures: PictureTexts::new(""),
             card,
         }))
     }
@@ -120,12 +119,11 @@ struct Native {
     client: Client,
     fixed: Map<String, Value>,
     generation: Map<String, Value>,
-    pictures: PictureTexts,
 }
 
 impl Native {
-    fn body(&self, prompt: &Prompt, sampling: &Sampling, media: &dyn Media) -> Result<Body, Fault> {
-        let mut body = Body::default();
+    fn body(&self, prompt: &Prompt, sampling: &Sampling, media: &dyn Media) -> Result<RequestBody, Fault> {
+        let mut body = RequestBody::default();
         let mut separator = r#"{"contents":[{"role":"user","parts":["#;
         for part in &prompt.parts {
             body.raw(separator);
@@ -138,7 +136,7 @@ impl Native {
                 }
                 Part::Image { image } => {
                     body.raw(r#"{"inlineData":{"mimeType":"image/png","data":""#);
-                    body.share(self.pictures.of(image, media)?);
+                    body.picture(image, media)?;
                     body.raw(r#""}}"#);
                 }
                 Part::Volume { volume } => {
@@ -195,7 +193,7 @@ impl ModelBackend for Native {
 
     fn reply(&self, request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Reply, Fault> {
         let body = self.body(&request.prompt, sampling, media)?;
-        let mut response = self.client.post(&self.url, &body)?;
+        let mut response = self.client.post(&self.url, &body, media)?;
         if response.status == 404 && !self.client.has_answered() {
             let message = http::server_message(&response.body);
             return Err(Fault::config(format!("{}: status 404: {message}", self.url))

@@ -1,7 +1,7 @@
 //! Servers that speak OpenAI's chat dialect: OpenAI itself, vLLM, SGLang, llama.cpp and their like.
 
-use crate::http::{self, Body, Client};
-use crate::picture_text::PictureTexts;
+use crate::http::{self, Client};
+use crate::request_body::RequestBody;
 use serde_json::{Map, Value};
 use situs_core::prelude::*;
 use std::time::Duration;
@@ -114,7 +114,6 @@ impl ModelBackendSpec for OpenAi {
             base_url,
             client: Client::new(timeout, self.max_connections, headers),
             detail: self.detail.clone(),
-            pictures: PictureTexts::new("data:image/png;base64,"),
             dialect,
             card,
         }))
@@ -222,12 +221,11 @@ struct Chat {
     opening: String,
     detail: Option<String>,
     dialect: Dialect,
-    pictures: PictureTexts,
 }
 
 impl Chat {
-    fn body(&self, prompt: &Prompt, sampling: &Sampling, media: &dyn Media) -> Result<Body, Fault> {
-        let mut body = Body::default();
+    fn body(&self, prompt: &Prompt, sampling: &Sampling, media: &dyn Media) -> Result<RequestBody, Fault> {
+        let mut body = RequestBody::default();
         body.raw(&self.opening);
         // Text alone goes as a string: servers of models without sight take nothing else.
         if prompt.parts.iter().all(|part| matches!(part, Part::Text { .. })) {
@@ -265,7 +263,7 @@ impl Chat {
         }
     }
 
-    fn parts(&self, prompt: &Prompt, media: &dyn Media, body: &mut Body) -> Result<(), Fault> {
+    fn parts(&self, prompt: &Prompt, media: &dyn Media, body: &mut RequestBody) -> Result<(), Fault> {
         let mut separator = "[";
         for part in &prompt.parts {
             body.raw(separator);
@@ -277,8 +275,8 @@ impl Chat {
                     body.raw("}");
                 }
                 Part::Image { image } => {
-                    body.raw(r#"{"type":"image_url","image_url":{"url":""#);
-                    body.share(self.pictures.of(image, media)?);
+                    body.raw(r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,"#);
+                    body.picture(image, media)?;
                     body.raw("\"");
                     if let Some(detail) = &self.detail {
                         body.raw(r#","detail":"#);
@@ -300,7 +298,7 @@ impl Chat {
     }
 }
 
-fn number(body: &mut Body, name: &str, value: Option<impl serde::Serialize>) -> Result<(), Fault> {
+fn number(body: &mut RequestBody, name: &str, value: Option<impl serde::Serialize>) -> Result<(), Fault> {
     let Some(value) = value else { return Ok(()) };
     body.raw(",\"");
     body.raw(name);
@@ -315,7 +313,7 @@ impl ModelBackend for Chat {
 
     fn reply(&self, request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Reply, Fault> {
         let body = self.body(&request.prompt, sampling, media)?;
-        let response = self.client.post(&self.url, &body)?;
+        let response = self.client.post(&self.url, &body, media)?;
         if response.status == 404 && !self.client.has_answered() {
             return Err(self.not_there(&response));
         }

@@ -41,7 +41,7 @@ situs_core::component! {
         /// cases, before each case ("Case 2").
         pub headings: bool = true,
         /// Most megabytes of grey slices kept for further questions of a case.
-        pub cache_mb: usize = 96,
+        pub cache_mb: usize = 24,
     }
 }
 
