@@ -38,7 +38,13 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
         Command::Sample(args) => sample::sample(&args, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
-        Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
+        Command::Reproduce { first, second, arm } => {
+            let (suite, run) = match second {
+                Some(run) => (Some(first), run),
+                None => (None, first.into()),
+            };
+            reproduce::reproduce(suite.as_deref(), &run, &arm, json)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::exit::{Exit, RunError};
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
-use super::lanes::in_lanes;
+use super::lanes::{in_lanes, lanes};
 use super::manifest::Manifest;
 use super::media::RunMedia;
 use super::media_store::MediaStore;
@@ -17,7 +17,7 @@ use super::plan::{
 use super::progress::Progress;
 use super::score::{Prompts, score_arm};
 use super::scores_file::ScoresFile;
-use super::summary::RunSummary;
+use super::summary::{CompositeFigure, RunSummary};
 use super::tables::{PairedValues, Tables, paired_values};
 use crate::case::Case;
 use crate::config::RunConfig;
@@ -135,7 +135,8 @@ fn write_prompts(desk: &Desk<'_>, folder: &Path, cases: &BTreeMap<String, Case>)
             if chunk.is_empty() {
                 return Ok(());
             }
-            let lines: Vec<Vec<u8>> = in_lanes(&chunk, |question| drawn_lines(desk, question, cases));
+            let lines: Vec<Vec<u8>> =
+                in_lanes(&chunk, lanes(), |question| drawn_lines(desk, question, cases));
             for line in lines {
                 out.write_all(&line)?;
             }
@@ -256,7 +257,7 @@ fn recorded<T>(
 }
 
 /// A run on its folder.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     locked: RunFolder,
     manifest: Manifest,
     parts: Parts,
@@ -265,7 +266,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn open(
+    pub(super) fn open(
         config: &RunConfig,
         parts: Parts,
         options: &RunOptions,
@@ -283,7 +284,7 @@ impl<'a> Job<'a> {
         Ok(Self { locked, manifest, parts, options: options.clone(), progress })
     }
 
-    fn with_desk<T>(
+    pub(super) fn with_desk<T>(
         &self,
         work: impl FnOnce(&Desk<'_>, &VolumeStore) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
@@ -323,7 +324,7 @@ impl<'a> Job<'a> {
     }
 
     /// The plan, from an earlier process where it still holds.
-    fn plan(
+    pub(super) fn plan(
         &self,
         desk: &Desk<'_>,
         store: &VolumeStore,
@@ -383,8 +384,12 @@ impl<'a> Job<'a> {
             row.missing = scores.missing;
             summary.arms.push(row);
             for composite in &self.manifest.composites {
-                let value = tables.composite(composite, &scores)?;
-                summary.composites.push((composite.name.clone(), arm.name.clone(), value));
+                let figure = tables.composite(composite, &scores)?;
+                summary.composites.push(CompositeFigure {
+                    name: composite.name.clone(),
+                    arm: arm.name.clone(),
+                    figure,
+                });
             }
             for (reason, count) in &scores.dropped {
                 let most = summary.plan.dropped.entry(reason.clone()).or_default();
@@ -437,7 +442,7 @@ fn survey(folder: &Path, seed: u64) -> Result<(Vec<String>, BTreeSet<String>), F
 
 /// Seconds per stage.
 #[derive(Default)]
-struct Clock(BTreeMap<String, f64>);
+pub(super) struct Clock(BTreeMap<String, f64>);
 
 impl Clock {
     fn time<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {

@@ -17,6 +17,7 @@ mod parts;
 mod plan;
 mod progress;
 mod recorded;
+mod rehearse;
 mod score;
 mod scores_file;
 mod select;
@@ -31,6 +32,9 @@ pub use manifest::{ArmManifest, Manifest};
 pub use media_store::{MediaStore, encode_png, pixel_digest};
 pub use plan::{PlanFile, QuestionReader, file_sha256};
 pub use progress::{Progress, Silent};
+pub use rehearse::{Rehearsal, rehearse};
 pub use scores_file::count_rows;
 pub use select::{Candidate, Quota, select};
-pub use summary::{ArmSummary, Cell, Comparison, FacetTable, PlanCounts, RunSummary};
+pub use summary::{
+    ArmSummary, Cell, Comparison, CompositeFigure, Contrast, FacetTable, PlanCounts, RunSummary,
+};
