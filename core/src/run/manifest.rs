@@ -2,6 +2,7 @@
 
 use super::folder::{read_json, write_json};
 use super::parts::Parts;
+use super::plan::file_sha256;
 use crate::case::DatasetCard;
 use crate::config::{Composite, RunConfig, RunTable};
 use crate::digest::Digest;
@@ -35,6 +36,9 @@ pub struct Manifest {
     pub format: String,
     /// Version of the tool that started the run.
     pub tool: String,
+    /// SHA-256 of the program that started the run, where it can be read. Told, not compared: a later version may go on.
+    #[serde(default)]
+    pub tool_sha256: Option<String>,
     /// Suite.
     pub name: String,
     /// Digest over everything that decides what is asked and of whom: a run folder holds one such identity.
@@ -67,6 +71,7 @@ impl Manifest {
         let mut manifest = Self {
             format: "situs-manifest-1".to_owned(),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
+            tool_sha256: std::env::current_exe().ok().and_then(|path| file_sha256(&path).ok()),
             name: config.name.clone(),
             identity: String::new(),
             dataset: parts.dataset_identity.clone(),
