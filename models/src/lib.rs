@@ -11,3 +11,7 @@ mod layers;
 mod model;
 mod pixels;
 mod prompt;
+mod session;
+mod native;
+pub mod parity;
+pub mod backend;

@@ -4,6 +4,8 @@ mod build;
 mod describe;
 mod doctor;
 mod list;
+#[cfg(feature = "native")]
+mod model;
 mod neighbors;
 mod plan;
 mod progress;
@@ -38,6 +40,8 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
         Command::Sample(args) => sample::sample(&args, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
+        #[cfg(feature = "native")]
+        Command::Model { action } => model::model(action, json),
         Command::Reproduce { suite, run, arm } => reproduce::reproduce(&suite, &run, &arm, json),
     }
 }

@@ -1,6 +1,6 @@
 //! How pictures are resized and normalised: `preprocessor_config.json` and its newer forms, or a family's defaults.
 
-use super::patches::{Patches, cut};
+use super::patches::{Grid, Patches, cut};
 use crate::checkpoint::{Checkpoint, Config};
 use serde_json::Value;
 use situs_core::fault::Fault;
@@ -10,6 +10,8 @@ use situs_core::media::Picture;
 const MAX_RATIO: f64 = 200.0;
 /// Cubic convolution, as Pillow numbers its filters.
 const BICUBIC: u64 = 3;
+/// Most pixels that a picture may be enlarged to.
+const MAX_LEAST: f64 = 67_108_864.0;
 /// Largest side of a patch, merge or step that is believed.
 const MAX_STEP: usize = 256;
 
@@ -120,34 +122,68 @@ impl PixelRules {
     /// # Errors
     /// Sides whose ratio no model takes; bytes that do not fit the size.
     pub(crate) fn picture(&self, picture: &Picture) -> Result<Patches, Fault> {
-        let target = self.fit(picture, 1, self.image, false)?;
+        let target = self.fit((picture.width, picture.height), 1, self.image, false)?;
         cut(&[picture], target, self)
+    }
+
+    /// The grid that a picture of that size (width, height) gives.
+    ///
+    /// # Errors
+    /// Sides whose ratio no model takes.
+    pub(crate) fn picture_grid(&self, size: (u32, u32)) -> Result<Grid, Fault> {
+        let (width, height) = self.fit(size, 1, self.image, false)?;
+        Ok(Grid { time: 1, rows: height / self.patch, columns: width / self.patch })
     }
 
     /// Frames of one size, resized and cut.
     ///
     /// # Errors
-    /// As [`Self::picture`]; frames of different sizes; none at all.
+    /// As [`Self::video_grid`]; bytes that do not fit the size.
     pub(crate) fn video(&self, frames: &[&Picture]) -> Result<Patches, Fault> {
-        let Some(first) = frames.first() else { return Err(Fault::data("a video without frames")) };
-        if frames.iter().any(|frame| (frame.width, frame.height) != (first.width, first.height)) {
+        let sizes: Vec<(u32, u32)> = frames.iter().map(|frame| (frame.width, frame.height)).collect();
+        cut(frames, self.fit_video(&sizes)?, self)
+    }
+
+    /// The grid that frames of these sizes (width, height) give.
+    ///
+    /// # Errors
+    /// Sides whose ratio no model takes; frames of different sizes; none at all.
+    pub(crate) fn video_grid(&self, sizes: &[(u32, u32)]) -> Result<Grid, Fault> {
+        let (width, height) = self.fit_video(sizes)?;
+        let time = sizes.len().div_ceil(self.temporal);
+        Ok(Grid { time, rows: height / self.patch, columns: width / self.patch })
+    }
+
+    fn fit_video(&self, sizes: &[(u32, u32)]) -> Result<(usize, usize), Fault> {
+        let Some(first) = sizes.first() else { return Err(Fault::data("a video without frames")) };
+        if sizes.iter().any(|size| size != first) {
             return Err(Fault::rejected("the pictures of a video have different sizes")
                 .help("send them as pictures: video = false"));
         }
-        let target = self.fit(first, frames.len(), self.video, self.video_counts_frames)?;
-        cut(frames, target, self)
+        self.fit(*first, sizes.len(), self.video, self.video_counts_frames)
+    }
+
+    /// Whether a picture of that size (width, height) is resized.
+    pub(crate) fn resizes(&self, size: (u32, u32), frames: usize) -> bool {
+        let fitted = if frames > 1 { self.fit_video(&vec![size; frames]) } else { self.fit(size, 1, self.image, false) };
+        fitted.is_ok_and(|(width, height)| (width as u32, height as u32) != size)
+    }
+
+    /// The smallest standard deviation of a channel.
+    pub(crate) fn least_deviation(&self) -> f64 {
+        self.deviation.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// Size (width, height) after resizing: multiples of a token's side, about the same ratio, within the bounds.
     fn fit(
         &self,
-        picture: &Picture,
+        size: (u32, u32),
         frames: usize,
         bounds: Bounds,
         count_frames: bool,
     ) -> Result<(usize, usize), Fault> {
         let side = (self.patch * self.merge) as f64;
-        let (mut width, mut height) = (f64::from(picture.width), f64::from(picture.height));
+        let (mut width, mut height) = (f64::from(size.0), f64::from(size.1));
         if width < 1.0 || height < 1.0 {
             return Err(Fault::data(format!("a picture of {width} x {height} pixels")));
         }
@@ -201,6 +237,9 @@ fn bounds(table: &Config<'_>, default: Bounds) -> Result<Bounds, Fault> {
     };
     let least = table.number("min_pixels", edge("shortest_edge", default.least)?)?;
     let most = table.number("max_pixels", edge("longest_edge", default.most)?)?;
+    if least > MAX_LEAST {
+        return Err(table.fault("min_pixels", &format!("{least}; at most {MAX_LEAST} are made")));
+    }
     if least > most {
         return Err(table.fault("max_pixels", &format!("{most} is below min_pixels, {least}")));
     }
