@@ -22,7 +22,7 @@ situs_core::component! {
     model "candle";
     pub struct Candle {
         /// Folder of the checkpoint.
-        pub dir: PathBuf,
+        pub dir: PathBuf = PathBuf::new(),
         /// Numbers that weights are rounded to: `f32`, `bf16` or `f16`. Weights stored with fewer bits stay exact.
         pub dtype: Precision = Precision::F32,
         /// Sequences that are decoded together.
@@ -63,6 +63,9 @@ impl ModelBackendSpec for Candle {
         if !(self.fps > 0.0 && self.fps.is_finite()) {
             return Err(Fault::config(format!("must be above 0, found {}", self.fps)).at("fps"));
         }
+        if self.dir.as_os_str().is_empty() {
+            return Err(Fault::config("which checkpoint?").at("dir").help("set model.dir to its folder"));
+        }
         let dir = cx.path(&self.dir);
         let native = Native::open(&dir, self.dtype).map_err(|fault| fault.at("dir"))?;
         let made_for = native.model.decoder().shape().context;
@@ -72,7 +75,9 @@ impl ModelBackendSpec for Candle {
             return Err(Fault::config(what).at("context"));
         }
         let folder = dir.canonicalize().unwrap_or(dir);
-        let name = folder.file_name().map_or_else(|| "candle".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = folder
+            .file_name()
+            .map_or_else(|| "candle".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut digest = Digest::new("situs-candle-1");
         digest
             .text(&native.checkpoint.digest()?)

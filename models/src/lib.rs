@@ -4,14 +4,14 @@
 //! A family is one file in [`families`], registered by itself; checkpoint reading, prompts, pixels, layers, sessions and
 //! the comparison with references are the same for all.
 
+pub mod backend;
 mod checkpoint;
 mod compute;
 mod families;
 mod layers;
 mod model;
+mod native;
+pub mod parity;
 mod pixels;
 mod prompt;
 mod session;
-mod native;
-pub mod parity;
-pub mod backend;

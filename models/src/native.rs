@@ -127,7 +127,12 @@ impl Native {
     ///
     /// # Errors
     /// A token beyond the embedding rows.
-    pub(crate) fn step(&self, tokens: &[u32], places: &[Place], caches: Vec<&mut KvCache>) -> Result<Tensor, Fault> {
+    pub(crate) fn step(
+        &self,
+        tokens: &[u32],
+        places: &[Place],
+        caches: Vec<&mut KvCache>,
+    ) -> Result<Tensor, Fault> {
         let decoder = self.model.decoder();
         let rows = matrix(decoder.embed(tokens)?, tokens.len(), decoder.shape().hidden).map_err(broken)?;
         let angles = self.model.angles().at(places).map_err(broken)?;

@@ -70,14 +70,21 @@ fn a_changed_weight_is_found_where_it_acts() {
         .map(|one| (one.case.as_str(), one.stage.as_str()))
         .collect();
     assert!(failing.contains(&("image", "vision")), "{failing:?}");
-    assert!(failing.iter().all(|(case, stage)| *case != "text" && !["ids", "pixels", "positions"].contains(stage)));
+    assert!(
+        failing
+            .iter()
+            .all(|(case, stage)| *case != "text" && !["ids", "pixels", "positions"].contains(stage))
+    );
 }
 
 #[test]
 fn references_made_anew_agree() {
     let Some(python) = std::env::var_os("SITUS_PYTHON") else {
         let required = std::env::var("SITUS_REQUIRE_REFERENCES").is_ok_and(|value| value == "1");
-        assert!(!required, "SITUS_REQUIRE_REFERENCES=1, but SITUS_PYTHON names no Python with torch and transformers");
+        assert!(
+            !required,
+            "SITUS_REQUIRE_REFERENCES=1, but SITUS_PYTHON names no Python with torch and transformers"
+        );
         println!("skipped: SITUS_PYTHON names no Python with torch and transformers");
         return;
     };

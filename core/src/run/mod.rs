@@ -19,6 +19,7 @@ mod recorded;
 mod score;
 mod scores_file;
 mod select;
+mod stopwatch;
 mod summary;
 mod tables;
 
@@ -32,4 +33,5 @@ pub use plan::{PlanFile, QuestionReader, file_sha256};
 pub use progress::{Progress, Silent};
 pub use scores_file::count_rows;
 pub use select::{Candidate, Quota, select};
+pub use stopwatch::Decoding;
 pub use summary::{ArmSummary, Cell, Comparison, FacetTable, PlanCounts, RunSummary};

@@ -71,11 +71,10 @@ impl<'a> Config<'a> {
     pub(crate) fn number(&self, name: &str, default: f64) -> Result<f64, Fault> {
         match self.get(name) {
             None => Ok(default),
-            Some(found) => {
-                found.as_f64().filter(|number| *number > 0.0 && number.is_finite()).ok_or_else(|| {
-                    self.fault(name, &format!("a number above 0 is expected, found {found}"))
-                })
-            }
+            Some(found) => found
+                .as_f64()
+                .filter(|number| *number > 0.0 && number.is_finite())
+                .ok_or_else(|| self.fault(name, &format!("a number above 0 is expected, found {found}"))),
         }
     }
 
@@ -98,9 +97,9 @@ impl<'a> Config<'a> {
         let counts = found.as_array().and_then(|items| {
             items.iter().map(|item| usize::try_from(item.as_u64()?).ok()).collect::<Option<Vec<usize>>>()
         });
-        counts.map(Some).ok_or_else(|| {
-            self.fault(name, &format!("a list of whole numbers is expected, found {found}"))
-        })
+        counts
+            .map(Some)
+            .ok_or_else(|| self.fault(name, &format!("a list of whole numbers is expected, found {found}")))
     }
 
     /// What is wrong with a field.

@@ -17,12 +17,7 @@ pub(crate) struct Rope {
 ///
 /// # Errors
 /// A type that is not known, by name; sections that do not make up half a head.
-pub(crate) fn rope(
-    text: &Config<'_>,
-    half: usize,
-    theta: f64,
-    sections: [usize; 3],
-) -> Result<Rope, Fault> {
+pub(crate) fn rope(text: &Config<'_>, half: usize, theta: f64, sections: [usize; 3]) -> Result<Rope, Fault> {
     let newer = text.table("rope_parameters");
     let table = newer.clone().or_else(|| text.table("rope_scaling"));
     let theta = match &newer {

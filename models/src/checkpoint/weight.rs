@@ -77,9 +77,9 @@ impl Weight {
             };
             if !fits {
                 self.data = match format {
-                    Format::F32 => Data::F32(
-                        raw.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-                    ),
+                    Format::F32 => {
+                        Data::F32(raw.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+                    }
                     short => Data::Short(
                         raw.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect(),
                         *short,

@@ -297,8 +297,11 @@ fn attend_spans(
         span.cache.append(layer, &keys[own.clone()], &values[own]);
         let (keys, values) = span.cache.layer(layer);
         let before = keys.len() / narrow - rows.len();
-        let query =
-            Query { values: &query[rows.start * wide..rows.end * wide], heads: shape.heads, width: shape.head };
+        let query = Query {
+            values: &query[rows.start * wide..rows.end * wide],
+            heads: shape.heads,
+            width: shape.head,
+        };
         mixed.extend(attend(query, Keyed { keys, values, heads: shape.key_heads }, |row| before + row + 1));
     }
     mixed

@@ -19,7 +19,12 @@ impl Linear {
     ///
     /// # Errors
     /// When a tensor is missing or of another shape.
-    pub(crate) fn read(part: &Part<'_>, width: usize, depth: usize, bias: bool) -> std::result::Result<Self, Fault> {
+    pub(crate) fn read(
+        part: &Part<'_>,
+        width: usize,
+        depth: usize,
+        bias: bool,
+    ) -> std::result::Result<Self, Fault> {
         Ok(Self {
             weight: Arc::new(part.weight("weight", &[width, depth])?),
             bias: if bias { Some(part.vector("bias", width)?.into()) } else { None },

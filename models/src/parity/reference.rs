@@ -113,7 +113,9 @@ impl Reference {
         let Ok(view) = parsed.tensor(name) else { return Ok(None) };
         let data = view.data();
         let values: Vec<f64> = match view.dtype() {
-            Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect(),
+            Dtype::F32 => {
+                data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+            }
             Dtype::I64 => data.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes) as f64).collect(),
             other => {
                 let what = format!("{}: '{name}' holds {other:?}; F32 and I64 are read", place.display());

@@ -109,7 +109,8 @@ fn vision(
         first = own.end;
         let theirs = given.as_ref().and_then(|given| given.values.get(own));
         let values = theirs.map(|values| values.iter().map(|value| *value as f32).collect());
-        let patches = Patches { values: values.unwrap_or_else(|| patches.values.clone()), grid: patches.grid };
+        let patches =
+            Patches { values: values.unwrap_or_else(|| patches.values.clone()), grid: patches.grid };
         sights.push(Arc::new(native.model.see(&patches)?));
     }
     // All features first, then those of each depth, picture by picture.
@@ -198,11 +199,13 @@ fn replies(
 
 /// Whether the best token is the same in every step in which the reference is sure of it.
 fn same_choices(ours: &[f32], expected: &Recorded) -> bool {
-    ours.chunks_exact(expected.width).zip(expected.values.chunks_exact(expected.width)).all(|(ours, theirs)| {
-        let ours: Vec<f64> = ours.iter().map(|value| f64::from(*value)).collect();
-        let (best, margin) = best(theirs);
-        margin <= MARGIN || self::best(&ours).0 == best
-    })
+    ours.chunks_exact(expected.width).zip(expected.values.chunks_exact(expected.width)).all(
+        |(ours, theirs)| {
+            let ours: Vec<f64> = ours.iter().map(|value| f64::from(*value)).collect();
+            let (best, margin) = best(theirs);
+            margin <= MARGIN || self::best(&ours).0 == best
+        },
+    )
 }
 
 /// The highest number's place, and how far the second is below it.

@@ -60,11 +60,7 @@ pub(super) fn cut(frames: &[&Picture], target: (usize, usize), rules: &PixelRule
         resized.push(resample(&frame.rgb, size, target));
     }
     let levels = rules.levels();
-    let grid = Grid {
-        time: frames.len().div_ceil(temporal),
-        rows: height / patch,
-        columns: width / patch,
-    };
+    let grid = Grid { time: frames.len().div_ceil(temporal), rows: height / patch, columns: width / patch };
     let mut values = Vec::with_capacity(grid.patches() * 3 * temporal * patch * patch);
     for time in 0..grid.time {
         let step: Vec<&[u8]> = (0..temporal)

@@ -71,9 +71,8 @@ fn taps(from: usize, to: usize) -> (Vec<Taps>, u32) {
             let center = scale * (target as f64 + 0.5);
             let first = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
-            let mut weights: Vec<f64> = (first..end)
-                .map(|source| cubic((source as f64 - center + 0.5) * (1.0 / stretch)))
-                .collect();
+            let mut weights: Vec<f64> =
+                (first..end).map(|source| cubic((source as f64 - center + 0.5) * (1.0 / stretch))).collect();
             let total: f64 = weights.iter().sum();
             if total != 0.0 {
                 weights.iter_mut().for_each(|weight| *weight /= total);
@@ -81,7 +80,8 @@ fn taps(from: usize, to: usize) -> (Vec<Taps>, u32) {
             (first, weights)
         })
         .collect();
-    let largest = exact.iter().flat_map(|(_, weights)| weights).fold(0.0f64, |most, weight| most.max(*weight));
+    let largest =
+        exact.iter().flat_map(|(_, weights)| weights).fold(0.0f64, |most, weight| most.max(*weight));
     let mut precision = 0;
     while precision < 22 && ((0.5 + largest * f64::from(1u32 << (precision + 1))) as i64) < 1 << 15 {
         precision += 1;

@@ -104,11 +104,8 @@ impl PixelRules {
             let what = format!("filter {filter}; {BICUBIC}, cubic convolution, is computed");
             return Err(Fault::unsupported(table.fault("resample", &what).what));
         }
-        let sizes = [
-            ("patch_size", self.patch),
-            ("merge_size", self.merge),
-            ("temporal_patch_size", self.temporal),
-        ];
+        let sizes =
+            [("patch_size", self.patch), ("merge_size", self.merge), ("temporal_patch_size", self.temporal)];
         for (name, ours) in sizes {
             if table.count(name, Some(ours), MAX_STEP)? != ours {
                 return Err(table.fault(name, &format!("config.json says {ours}")));
@@ -165,7 +162,11 @@ impl PixelRules {
 
     /// Whether a picture of that size (width, height) is resized.
     pub(crate) fn resizes(&self, size: (u32, u32), frames: usize) -> bool {
-        let fitted = if frames > 1 { self.fit_video(&vec![size; frames]) } else { self.fit(size, 1, self.image, false) };
+        let fitted = if frames > 1 {
+            self.fit_video(&vec![size; frames])
+        } else {
+            self.fit(size, 1, self.image, false)
+        };
         fitted.is_ok_and(|(width, height)| (width as u32, height as u32) != size)
     }
 

@@ -72,8 +72,9 @@ impl Template {
         variables.insert("messages".to_owned(), messages.clone());
         variables.insert("add_generation_prompt".to_owned(), Value::Bool(true));
         let template = self.environment.get_template("chat");
-        let rendered = template
-            .and_then(|template| template.render(context! { ..minijinja::Value::from_serialize(&variables) }));
+        let rendered = template.and_then(|template| {
+            template.render(context! { ..minijinja::Value::from_serialize(&variables) })
+        });
         rendered.map_err(|error| Fault::data(format!("{}: {error}", self.place)))
     }
 }
@@ -103,7 +104,9 @@ pub(crate) fn question(prompt: &Prompt, system: Option<&str>, video: bool) -> Re
         match part {
             Part::Text { text } => {
                 let mut text = text.clone();
-                while let Some(Part::Text { text: next }) = parts.next_if(|part| matches!(part, Part::Text { .. })) {
+                while let Some(Part::Text { text: next }) =
+                    parts.next_if(|part| matches!(part, Part::Text { .. }))
+                {
                     text.push_str("\n\n");
                     text.push_str(next);
                 }

@@ -67,8 +67,11 @@ impl Words {
     pub(crate) fn marks(&self, marks: Marks) -> Result<MarkTexts, Fault> {
         let text = |id: u32| {
             self.tokenizer.id_to_token(id).ok_or_else(|| {
-                Fault::data(format!("{}: no token {id}, which config.json names as a placeholder", self.place))
-                    .help("the tokenizer belongs to another model")
+                Fault::data(format!(
+                    "{}: no token {id}, which config.json names as a placeholder",
+                    self.place
+                ))
+                .help("the tokenizer belongs to another model")
             })
         };
         Ok(MarkTexts {
