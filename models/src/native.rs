@@ -109,7 +109,7 @@ impl Native {
             let part = start..(start + together).min(rows.end);
             let (states, lifts) = self.inputs(layout, part.clone(), sight)?;
             let angles = self.model.angles().at(&layout.places[part.clone()]).map_err(broken)?;
-            let mut spans = [Span { rows: 0..part.len(), cache }];
+            let mut spans = [Span { rows: 0..part.len(), cache: &mut *cache }];
             let states =
                 self.model.decoder().forward(states, &angles, &mut spans, &lifts, trace.as_deref_mut())?;
             last = Some(states);

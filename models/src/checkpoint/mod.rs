@@ -122,11 +122,6 @@ impl Checkpoint {
         Ok(weight)
     }
 
-    /// Whether there is a tensor of that name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.shards.find(name).is_some()
-    }
-
     /// The file that holds a tensor.
     pub(crate) fn file_of(&self, name: &str) -> Option<&Path> {
         self.shards.find(name).map(|shard| shard.path())

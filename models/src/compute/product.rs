@@ -28,7 +28,7 @@ pub(crate) fn product(rows: &[f32], weight: &Weight, bias: Option<&[f32]>) -> Ve
         })
         .collect();
     let padded = panels.len() * lanes;
-    let chunk = (CHUNK_BYTES / (depth * 4)).next_multiple_of(TILE).clamp(TILE, 4096);
+    let chunk = (CHUNK_BYTES / (depth * 4)).next_multiple_of(TILE).clamp(TILE, TILE * 341);
     // Outputs lie as [j][panel][lane] first: so each thread writes its own piece.
     let mut turned = vec![0.0f32; width * padded];
     turned.par_chunks_mut(chunk * padded).enumerate().for_each(|(index, out)| {

@@ -18,11 +18,6 @@ impl KvCache {
         Self { layers: (0..layers).map(|_| Layer::default()).collect(), width }
     }
 
-    /// Tokens held.
-    pub(crate) fn len(&self) -> usize {
-        self.layers.first().map_or(0, |layer| layer.keys.len() / self.width.max(1))
-    }
-
     /// Forgets all but the first tokens; the memory is kept.
     pub(crate) fn truncate(&mut self, tokens: usize) {
         for layer in &mut self.layers {

@@ -46,7 +46,8 @@ pub(crate) struct Shape {
     pub(crate) output_bias: bool,
     /// Whether the head is the embedding matrix.
     pub(crate) tied: bool,
-    activation: Activation,
+    /// The bend of the feed-forward layers.
+    pub(crate) activation: Activation,
 }
 
 impl Shape {

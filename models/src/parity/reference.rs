@@ -77,7 +77,9 @@ impl Reference {
         let path = place.join("case.json");
         let case: Case = serde_json::from_slice(&whole(&path)?)
             .map_err(|error| Fault::data(format!("{}: {error}", path.display())))?;
-        let pictures = |names: &[String]| names.iter().map(|name| picture(&images.join(name))).collect();
+        let pictures = |names: &[String]| -> Result<Vec<Picture>, Fault> {
+            names.iter().map(|name| picture(&images.join(name))).collect()
+        };
         Ok(Self {
             name: place.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             pictures: pictures(&case.images)?,

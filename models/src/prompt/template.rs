@@ -1,7 +1,8 @@
 //! The chat template of a checkpoint.
 
 use crate::checkpoint::Checkpoint;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind};
 use serde_json::{Map, Value, json};
 use situs_core::fault::Fault;
 use situs_core::prompt::{Part, Prompt};
@@ -37,8 +38,8 @@ impl Template {
                 .help("checkpoints for conversations carry one, e.g. as chat_template.jinja"));
         };
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|error| Fault::internal(error.to_string()))?);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |what: String| -> Result<String, Error> {
@@ -72,9 +73,7 @@ impl Template {
         variables.insert("messages".to_owned(), messages.clone());
         variables.insert("add_generation_prompt".to_owned(), Value::Bool(true));
         let template = self.environment.get_template("chat");
-        let rendered = template.and_then(|template| {
-            template.render(context! { ..minijinja::Value::from_serialize(&variables) })
-        });
+        let rendered = template.and_then(|template| template.render(minijinja::value::Serde(&variables)));
         rendered.map_err(|error| Fault::data(format!("{}: {error}", self.place)))
     }
 }
