@@ -63,6 +63,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: NeighborsAction,
     },
+    /// Check native models
+    #[cfg(feature = "native")]
+    Model {
+        #[command(subcommand)]
+        action: ModelAction,
+    },
     /// Compare a run with a published table, cell by cell
     ///
     /// A cell agrees when the 95 % interval of the difference between ours and the published figure holds 0; where the
@@ -216,6 +222,20 @@ pub(crate) struct DoctorArgs {
     /// Change one value of the config (repeatable)
     #[arg(long = "set", value_name = "PATH=VALUE", requires = "config")]
     pub(crate) set: Vec<String>,
+}
+
+#[cfg(feature = "native")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// Compare a checkpoint with recorded outputs of the library that published it, stage by stage; exit code 6 where
+    /// they differ, 4 without a reference
+    Check {
+        /// Folder of the checkpoint
+        dir: PathBuf,
+        /// Folder with the recorded outputs (default: DIR/reference)
+        #[arg(long, value_name = "DIR")]
+        reference: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

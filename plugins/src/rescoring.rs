@@ -1,6 +1,6 @@
 //! What the samplers over neighbor tables share: their table, their candidates, their flip ledger.
 
-use crate::neighbors::{Expectations, NeighborFile};
+use crate::neighbors::{Expectations, NeighborFile, own_table};
 use serde::{Deserialize, Serialize};
 use situs_core::digest::sha256_of;
 use situs_core::fault::file_fault;
@@ -228,7 +228,7 @@ fn word(content: bool) -> &'static str {
 impl Sampler for Rescorer {
     fn prepare(&mut self, model: &dyn ModelBackend) -> Result<(), Fault> {
         if self.table.is_none() {
-            return Err(no_table());
+            self.path = own_table(model, self.rescore.neighbors)?;
         }
         let name = &model.card().name;
         let vocabulary = model.vocabulary()?;

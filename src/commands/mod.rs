@@ -4,6 +4,8 @@ mod build;
 mod describe;
 mod doctor;
 mod list;
+#[cfg(feature = "native")]
+mod model;
 mod neighbors;
 mod plan;
 mod progress;
@@ -45,6 +47,8 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
             };
             reproduce::reproduce(suite.as_deref(), &run, &arm, json)
         }
+        #[cfg(feature = "native")]
+        Command::Model { action } => model::model(action, json),
     }
 }
 

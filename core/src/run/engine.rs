@@ -17,6 +17,7 @@ use super::plan::{
 use super::progress::Progress;
 use super::score::{Prompts, score_arm};
 use super::scores_file::ScoresFile;
+use super::stopwatch::{Decoding, Spent};
 use super::summary::{CompositeFigure, RunSummary};
 use super::tables::{PairedValues, Tables, paired_values};
 use crate::case::Case;
@@ -32,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Questions drawn together by `build`.
@@ -87,6 +88,9 @@ pub struct Timings {
     pub tokens_per_second: Option<f64>,
     /// Seconds spent drawing pictures, over all threads.
     pub drawing_seconds: f64,
+    /// Speed of step-by-step decoding by arm: model and sampler apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub decoding: BTreeMap<String, Decoding>,
 }
 
 /// Plans a run and draws all pictures without asking any model.
@@ -463,6 +467,13 @@ impl Clock {
             requests_per_second: per_second(asked),
             tokens_per_second: per_second(desk.counts.tokens.load(Ordering::Relaxed)),
             drawing_seconds: desk.counts.drawing_us.load(Ordering::Relaxed) as f64 / 1e6,
+            decoding: {
+                let spent = desk.counts.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+                let named = |(arm, spent): (&usize, &Spent)| {
+                    Some((desk.parts.arms.get(*arm)?.name.clone(), Decoding::from(*spent)))
+                };
+                spent.iter().filter_map(named).collect()
+            },
         };
         write_json(&folder.join("timings.json"), &timings)
     }

@@ -21,6 +21,7 @@ mod rehearse;
 mod score;
 mod scores_file;
 mod select;
+mod stopwatch;
 mod summary;
 mod tables;
 
@@ -35,6 +36,7 @@ pub use progress::{Progress, Silent};
 pub use rehearse::{Rehearsal, rehearse};
 pub use scores_file::count_rows;
 pub use select::{Candidate, Quota, select};
+pub use stopwatch::Decoding;
 pub use summary::{
     ArmSummary, Cell, Comparison, CompositeFigure, Contrast, FacetTable, PlanCounts, RunSummary,
 };
