@@ -20,6 +20,7 @@ pub mod fault;
 pub mod media;
 pub mod metric;
 pub mod model_backend;
+pub mod plugin;
 pub mod prelude;
 pub mod prompt;
 pub mod prompt_renderer;
@@ -28,6 +29,7 @@ pub mod question_family;
 pub mod record;
 pub mod registry;
 pub mod reply;
+#[cfg(feature = "engine")]
 pub mod run;
 pub mod sampler;
 pub mod scene;
