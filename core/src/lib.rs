@@ -14,6 +14,8 @@
 pub mod build_context;
 pub mod case;
 pub mod config;
+#[cfg(feature = "engine")]
+pub mod conformance;
 pub mod dataset;
 pub mod digest;
 pub mod fault;

@@ -2,6 +2,7 @@
 
 use super::run_folder::in_run;
 use super::unknown;
+use super::Known;
 use crate::exit::Failure;
 use crate::output;
 use crate::published::{Filter, Published, PublishedCell};
@@ -98,9 +99,15 @@ fn rule() -> String {
     )
 }
 
-pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) -> Result<Exit, Failure> {
+pub(super) fn reproduce(
+    suite: &str,
+    run: &Path,
+    arms: &[String],
+    known: &Known<'_>,
+    json: bool,
+) -> Result<Exit, Failure> {
     let table = Published::find(suite)?;
-    let registry = Registry::builtin()?;
+    let registry = known.registry(None)?;
     let metrics = metrics(&table, &registry)?;
     let (records, skipped) = compared_arms(&table, run, &registry, arms)?;
     let mut rows = Vec::new();

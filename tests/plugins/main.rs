@@ -1,0 +1,8 @@
+//! Components from library files: as good as built-in ones, whatever the library does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)]
+
+#[path = "toy/src/components.rs"]
+mod components;
+mod same;
+mod workshop;
