@@ -4,5 +4,9 @@
 
 #[path = "toy/src/components.rs"]
 mod components;
+mod authors;
+mod examples;
+mod header;
+mod rude;
 mod same;
 mod workshop;

@@ -39,7 +39,7 @@ fn both<S: Slot + ?Sized>(params: Value) -> [Box<S>; 2] {
 }
 
 /// Volumes of the data set `toy`, and pictures in a passing folder.
-struct Room {
+pub(crate) struct Room {
     volumes: VolumeStore,
     pictures: MediaStore,
     _folder: tempfile::TempDir,
@@ -77,7 +77,7 @@ impl Media for Room {
     }
 }
 
-fn room() -> Room {
+pub(crate) fn room() -> Room {
     Room::new(build(&linked(), json!({"use": "toy"})).unwrap())
 }
 
@@ -133,9 +133,14 @@ fn data_sets_give_the_same_cases_and_voxels() {
     }
 }
 
-fn asked(family: &dyn QuestionFamily, room: &Room, replies: &Replies) -> Result<Asked, Fault> {
+pub(crate) fn asked(
+    family: &dyn QuestionFamily,
+    room: &Room,
+    replies: &Replies,
+    case: usize,
+) -> Result<Asked, Fault> {
     let dataset = build::<dyn Dataset>(&linked(), json!({"use": "toy"})).unwrap();
-    let case = dataset.case(1).unwrap();
+    let case = dataset.case(case).unwrap();
     let entry = situs_core::volume::catalogue_entry(&case, &room.volumes)?;
     let catalogue = Catalogue { digest: "d".to_owned(), cases: vec![entry.clone()] };
     family.ask(&AskContext {
@@ -150,7 +155,7 @@ fn asked(family: &dyn QuestionFamily, room: &Room, replies: &Replies) -> Result<
 }
 
 fn questions(family: &dyn QuestionFamily) -> Vec<Question> {
-    match asked(family, &room(), &Replies::default()).unwrap() {
+    match asked(family, &room(), &Replies::default(), 1).unwrap() {
         Asked::Questions { questions, .. } => questions,
         Asked::Needs(needs) => panic!("{needs:?}"),
     }
@@ -163,7 +168,7 @@ fn families_ask_read_and_consult_alike() {
     let room = room();
     let mut replies = Replies::default();
     for round in 0..3 {
-        let (from_a, from_b) = (asked(&*a, &room, &replies).unwrap(), asked(&*b, &room, &replies).unwrap());
+        let (from_a, from_b) = (asked(&*a, &room, &replies, 1).unwrap(), asked(&*b, &room, &replies, 1).unwrap());
         assert_eq!(from_a, from_b, "round {round}");
         match from_a {
             Asked::Needs(needs) => {

@@ -25,6 +25,16 @@ pub(crate) fn built(name: &str, place: &str) -> PathBuf {
     library(name)
 }
 
+/// Copies a crate into a folder where its `target` is the workshop, as its config expects it; gives that config.
+pub(crate) fn build_in_place(folder: &Path, place: &str, name: &str) -> PathBuf {
+    built(name, place);
+    std::fs::create_dir_all(folder).unwrap();
+    std::os::unix::fs::symlink(workshop(), folder.join("target")).unwrap();
+    let config = format!("{name}.toml");
+    std::fs::copy(root().join(place).join(&config), folder.join(&config)).unwrap();
+    folder.join(config)
+}
+
 /// Builds a crate with the versions of this project's lock file and without the network.
 pub(crate) fn build(folder: &Path) {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();

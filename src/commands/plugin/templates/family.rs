@@ -52,7 +52,7 @@ impl QuestionFamily for {{Type}} {
             let axis = BodyAxis::ALL[draw.of("axis").below(3)];
             // Words come from positions in the patient, never from an array index.
             let (relation, distance) = Anatomical::between(at_a, at_b, axis);
-            if distance.abs() < self.margin_mm {
+            if distance < self.margin_mm {
                 *left_out.entry("too close along the axis".to_owned()).or_insert(0) += 1;
                 continue;
             }
@@ -67,12 +67,12 @@ impl QuestionFamily for {{Type}} {
                 bundle: format!("{number}"),
                 structures: vec![a.name.clone(), b.name.clone()],
                 text: format!(
-                    "This is about a {}. Statement: the {} is {} the {}. Is the statement true or false? Answer \
-                     with one word.",
+                    "This is about a {}. Statement: seen from the {}, the {} lies toward {}. Is the statement true \
+                     or false? Answer with one word.",
                     cx.card.modality_text,
+                    b.name.replace('_', " "),
                     a.name.replace('_', " "),
                     asked.word(),
-                    b.name.replace('_', " "),
                 ),
                 options: vec!["true".to_owned(), "false".to_owned()],
                 truth: (asked == relation).to_string(),
@@ -91,7 +91,7 @@ impl QuestionFamily for {{Type}} {
                         })
                         .to_vec(),
                     relation: format!("A {} B", relation.word()),
-                    margin_mm: Some(distance.abs()),
+                    margin_mm: Some(distance),
                     required_mm: Some(self.margin_mm),
                     ..Evidence::default()
                 },
