@@ -214,7 +214,7 @@ fn a_metric_that_gives_nonsense_is_stopped() {
         ("nan", "the reply of score cannot be read"),
         ("null-value", "the reply of score cannot be read"),
         ("overflow", "the reply of score cannot be read"),
-        ("no-utf8", "the reply of score cannot be read"),
+        ("no-utf8", "the reply of score is no UTF-8"),
         ("missing", "score is not implemented"),
         ("no-tensor", "the reply of score cannot be read"),
         ("empty-tensor", "more than 0 tensors in a reply"),
@@ -287,7 +287,7 @@ fn families_renderers_and_data_sets_that_give_nonsense_are_stopped() {
         ("stranger", "asks for volume \"/etc/passwd\", which the case does not hold"),
         ("nothing", "asks to be lent nothing"),
         ("both", "must give one of `questions`, `needs` and `lend`"),
-        ("no-utf8", "the reply of ask cannot be read"),
+        ("no-utf8", "the reply of ask is no UTF-8"),
         ("missing", "ask is not implemented"),
     ] {
         let family = build::<dyn QuestionFamily>(how).unwrap();

@@ -231,12 +231,12 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
 
 fn request(room: &Room) -> Request {
     let picture = Picture { width: 2, height: 1, rgb: vec![1, 2, 3, 4, 5, 6] };
-    let image = room.put_picture(&picture).unwrap();
+    let first = room.put_picture(&picture).unwrap();
     let other = room.put_picture(&Picture { width: 1, height: 2, ..picture }).unwrap();
     let volume = room.put_volume([1, 1, 2], &[0.5, 1.5]).unwrap();
     let image = |image: &ImageRef| Part::Image { image: image.clone() };
     let text = Part::Text { text: "Which?".to_owned() };
-    let parts = vec![image(&other), image(&other), image(&other), text, Part::Volume { volume }];
+    let parts = vec![image(&other), image(&first), image(&other), text, Part::Volume { volume }];
     Request {
         id: "r".to_owned(),
         question: "q".to_owned(),

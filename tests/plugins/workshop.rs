@@ -1,7 +1,9 @@
 //! Builds libraries the way an author does: another `cargo`, another folder, debug mode.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// The folder where all of them are built, so that what they share is compiled once.
 pub(crate) fn workshop() -> PathBuf {
@@ -13,8 +15,14 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Copies a crate out of this project and builds it there.
+/// Copies a crate out of this project and builds it there, once in this process.
 pub(crate) fn built(name: &str, place: &str) -> PathBuf {
+    static DONE: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    done.entry(name.to_owned()).or_insert_with(|| copy_and_build(name, place)).clone()
+}
+
+fn copy_and_build(name: &str, place: &str) -> PathBuf {
     let (from, to) = (root().join(place), workshop().join("src").join(name));
     for file in files_of(&from) {
         let text = std::fs::read_to_string(from.join(&file)).unwrap();
@@ -62,8 +70,14 @@ pub(crate) fn library(name: &str) -> PathBuf {
     ))
 }
 
-/// Compiles one file of C into a library.
+/// Compiles one file of C into a library, once in this process.
 pub(crate) fn compiled(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    static DONE: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    done.entry(name.to_owned()).or_insert_with(|| compile(source, name, flags)).clone()
+}
+
+fn compile(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
     let folder = workshop().join("c");
     std::fs::create_dir_all(&folder).unwrap();
     let library = folder.join(format!("lib{name}{}", std::env::consts::DLL_SUFFIX));
@@ -72,9 +86,11 @@ pub(crate) fn compiled(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
     let output = Command::new("cc")
         .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-std=c99", "-I"])
         .arg(root().join("core/include"))
-        .args(flags)
+        .args(flags.iter().filter(|flag| !flag.starts_with("-l")))
         .arg("-o")
         .args([&passing, &source.to_owned()])
+        // Libraries stand after what needs them.
+        .args(flags.iter().filter(|flag| flag.starts_with("-l")))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

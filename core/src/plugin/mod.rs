@@ -23,4 +23,4 @@ pub use host::{
     MAX_TENSORS, MAX_VOCABULARY,
 };
 #[cfg(feature = "engine")]
-pub(crate) use host::{load, rows_of};
+pub(crate) use host::load;

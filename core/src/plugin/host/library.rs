@@ -74,7 +74,10 @@ impl Row {
     /// # Errors
     /// A defect of the component.
     pub(super) fn parsed<T: DeserializeOwned>(&self, what: &str, bytes: &[u8]) -> Result<T, Fault> {
-        serde_json::from_slice(bytes)
+        // Text first: what a reader skips would not be looked at.
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| self.broken(&format!("the reply of {what} is no UTF-8: {error}")))?;
+        serde_json::from_str(text)
             .map_err(|error| self.broken(&format!("the reply of {what} cannot be read: {error}")))
     }
 }
@@ -185,7 +188,7 @@ unsafe extern "C" fn log(level: u32, pointer: *const u8, length: usize) {
 ///
 /// # Safety
 /// `table` is null or points at a plug-in's table that lives as long as the process, `size` bytes long.
-pub(crate) unsafe fn rows_of(
+unsafe fn rows_of(
     table: *const abi::Plugin,
     path: PathBuf,
     sha256: String,

@@ -1,9 +1,8 @@
 //! One component of each kind. Every method panics when the parameter `panics` names it.
 
-use situs_core::model_backend::{DeviceLogits, EmbeddingSource, RowReader, Vocabulary};
+use situs_core::model_backend::{EmbeddingSource, RowReader, Vocabulary};
 use situs_core::prelude::*;
 use situs_core::space::Affine;
-use std::any::Any;
 use std::collections::BTreeMap;
 
 /// Panics in the method that a test asks for.
@@ -265,8 +264,6 @@ situs_core::component! {
     pub struct Adder {
         /// Answer step by step, so many sequences at once; 0: whole answers.
         pub slots: usize = 0,
-        /// Hand logits out on a device.
-        pub device: bool = false,
         /// Form of pictures.
         pub pictures: PictureForm = PictureForm::Png,
         /// Say that it reads answers.
@@ -386,19 +383,6 @@ struct Steps<'a> {
     logits: Vec<f32>,
 }
 
-struct OnDevice(Vec<f32>);
-
-impl DeviceLogits for OnDevice {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn copy_to(&self, out: &mut Vec<f32>) -> Result<(), Fault> {
-        out.extend_from_slice(&self.0);
-        Ok(())
-    }
-}
-
 impl Session for Steps<'_> {
     fn admit(&mut self, request: &Request, media: &dyn Media) -> Result<SlotId, Fault> {
         panic_in(&self.model.spec.panics, "admit");
@@ -484,13 +468,15 @@ impl Sampler for Slipping {
         };
         let mut rows = Vec::new();
         reader.read(0, reader.rows(), &mut rows)?;
-        let content = vocabulary.content;
+        let (count, content, rows) = (reader.rows(), vocabulary.content, rows.as_slice());
         let nearest = |token: usize| {
-            let distance = |other: usize| (0..2).map(|at| (rows[2 * token + at] - rows[2 * other + at]).abs());
-            let others = (0..reader.rows()).filter(|other| *other != token && content[*other]);
-            others.min_by(|a, b| distance(*a).sum::<f32>().total_cmp(&distance(*b).sum::<f32>()))
+            let distance = |other: usize| -> f32 {
+                (0..2).map(|at| (rows[2 * token + at] - rows[2 * other + at]).abs()).sum()
+            };
+            let others = (0..count).filter(|other| *other != token && content[*other]);
+            others.min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
         };
-        self.next = (0..reader.rows()).map(|token| nearest(token).unwrap_or(token) as u32).collect();
+        self.next = (0..count).map(|token| nearest(token).unwrap_or(token) as u32).collect();
         self.digest = Some(format!("{sha256}-{}-{}", vocabulary.texts.join("|"), model.card().digest));
         Ok(())
     }
