@@ -18,6 +18,10 @@ pub(crate) struct Cli {
     /// Print JSON on stdout, for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Load the components of this plug-in library (repeatable)
+    #[arg(long = "plugin", global = true, value_name = "LIB")]
+    pub(crate) plugins: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +72,11 @@ pub(crate) enum Command {
     Model {
         #[command(subcommand)]
         action: ModelAction,
+    },
+    /// Start a plug-in of your own, and check one
+    Plugin {
+        #[command(subcommand)]
+        action: PluginAction,
     },
     /// Compare a run with a published table, cell by cell
     ///
@@ -276,6 +285,26 @@ pub(crate) enum NeighborsAction {
         /// Rows to compute again
         #[arg(long, value_name = "N", default_value_t = 64)]
         sample: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginAction {
+    /// Write a crate that builds, passes its check and waits for your idea
+    New {
+        /// Name of the crate and of its component: letters, digits, - and _
+        name: String,
+        /// Kind: dataset, family, renderer, model, sampler or metric
+        #[arg(long)]
+        kind: String,
+        /// Folder of the crate situs-core (default: the one this program was built from)
+        #[arg(long, value_name = "PATH")]
+        core: Option<PathBuf>,
+    },
+    /// Put every component of a library through the conformance kit; exit code 6 where one fails
+    Check {
+        /// The library
+        library: PathBuf,
     },
 }
 

@@ -1,5 +1,6 @@
 //! `situs doctor`: what this program sees, and whether a config would work.
 
+use super::Known;
 use super::plan::dataset_in;
 use super::run_folder::load_config;
 use crate::cli::DoctorArgs;
@@ -47,8 +48,8 @@ struct Check {
     found: String,
 }
 
-pub(super) fn doctor(args: &DoctorArgs, json: bool) -> Result<Exit, Failure> {
-    let registry = Registry::builtin()?;
+pub(super) fn doctor(args: &DoctorArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
+    let registry = known.registry(args.config.as_deref())?;
     let mut overrides = Overrides::default();
     let mut data = None;
     if let Some(folder) = &args.data {

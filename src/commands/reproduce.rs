@@ -1,5 +1,6 @@
 //! `situs reproduce SUITE RUN`: a run beside a published table, cell by cell.
 
+use super::Known;
 use super::run_folder::in_run;
 use super::unknown;
 use crate::exit::Failure;
@@ -102,13 +103,14 @@ pub(super) fn reproduce(
     suite: Option<&str>,
     run: &Path,
     arms: &[String],
+    known: &Known<'_>,
     json: bool,
 ) -> Result<Exit, Failure> {
     let table = match suite {
         Some(suite) => Published::find(suite)?,
         None => Published::find(&named_by(run)?)?,
     };
-    let registry = Registry::builtin()?;
+    let registry = known.registry(None)?;
     let metrics = metrics(&table, &registry)?;
     let (records, skipped) = compared_arms(&table, run, &registry, arms)?;
     let mut rows = Vec::new();

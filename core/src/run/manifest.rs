@@ -8,6 +8,7 @@ use crate::config::{Composite, RunConfig, RunTable};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::ModelCard;
+use crate::plugin::LibraryInfo;
 use crate::registry::Identity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,6 +64,9 @@ pub struct Manifest {
     pub composites: Vec<Composite>,
     /// `--limit`.
     pub limit: Option<u64>,
+    /// Libraries that components came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<LibraryInfo>,
 }
 
 impl Manifest {
@@ -102,6 +106,7 @@ impl Manifest {
             run: config.run.clone(),
             composites: config.composites.clone(),
             limit,
+            plugins: parts.libraries.clone(),
         };
         manifest.identity = Digest::new("situs-manifest-1").json(&manifest.deciding()).short();
         manifest

@@ -25,6 +25,7 @@ mod stopwatch;
 mod summary;
 mod tables;
 
+pub(crate) use desk::panic_text;
 pub use engine::{Outcome, RunOptions, Timings, build, load_records, run, score};
 pub use exit::{Exit, RunError, exit_of};
 pub use folder::{read_json, write_json, write_whole};
