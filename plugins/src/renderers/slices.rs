@@ -131,28 +131,33 @@ impl SliceRenderer {
             Some(volume) => Some((volume, self.backdrops.bounds(volume, case.modality, self.window)?)),
             None => None,
         };
-        // All marks first: an item that is dropped leaves no picture behind.
-        let marked: Vec<(Overlay, Vec<Plate>)> = in_order(&scene.frames, |slice| match &segmentation {
-            Some(segmentation) => self.marks(&FrameView {
+        let view = |slice: usize| {
+            segmentation.as_deref().map(|segmentation| FrameView {
                 scene,
                 raster: &raster,
                 segmentation,
-                slice: *slice,
+                slice,
                 frames: &scene.frames,
                 strokes: &self.strokes,
-            }),
+            })
+        };
+        // All marks first: an item that is dropped leaves no picture behind. Their pixels are worked out a second time
+        // for drawing: those of a whole stack would take tens of megabytes.
+        let marked: Vec<(Vec<usize>, Vec<Plate>)> = in_order(&scene.frames, |slice| match view(*slice) {
+            Some(frame) => self.marks(&frame).map(|(overlay, plates)| (overlay.marks().collect(), plates)),
             None => Ok(Default::default()),
         })?;
-        overlay::all_show(scene, marked.iter().map(|(overlay, _)| overlay))?;
+        overlay::all_show(scene, marked.iter().flat_map(|(marks, _)| marks.iter().copied()))?;
         let frames: Vec<_> = scene.frames.iter().zip(&marked).collect();
-        in_order(&frames, |(slice, (overlay, plates))| {
+        in_order(&frames, |(slice, (_, plates))| {
+            let overlay = view(**slice).map_or_else(|| Ok(Overlay::default()), |frame| frame.overlay())?;
             let grey: Arc<[u8]> = match ground {
                 Some((volume, bounds)) => {
                     self.backdrops.slice(volume, &raster, **slice, scene.long_side, bounds)
                 }
                 None => vec![u8::MAX; raster.width() * raster.height()].into(),
             };
-            media.put_picture(&self.picture(&grey, &raster, overlay, plates))
+            media.put_picture(&self.picture(&grey, &raster, &overlay, plates))
         })
     }
 

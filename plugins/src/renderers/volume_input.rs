@@ -196,7 +196,7 @@ impl VolumeRenderer {
                 Ok((plane, overlay))
         })?;
         if marked {
-            overlay::all_show(&shown, planes.iter().map(|(_, overlay)| overlay))?;
+            overlay::all_show(&shown, planes.iter().flat_map(|(_, overlay)| overlay.marks()))?;
         }
         let mut voxels = Vec::with_capacity(self.shape.iter().product());
         planes.into_iter().for_each(|(plane, _)| voxels.extend(plane));

@@ -89,14 +89,21 @@ pub struct Overlay {
     pub centres: Vec<[f64; 2]>,
 }
 
-/// Refuses a scene one of whose marks shows on none of its frames.
+impl Overlay {
+    /// Positions in the scene of the marks that show.
+    pub fn marks(&self) -> impl Iterator<Item = usize> + '_ {
+        self.inks.iter().map(|ink| ink.mark)
+    }
+}
+
+/// Refuses a scene one of whose marks shows on none of its frames; `marks` are those that show, frame by frame.
 ///
 /// # Errors
 /// `Cause::Rejected`.
-pub fn all_show<'a>(scene: &Scene, frames: impl IntoIterator<Item = &'a Overlay>) -> Result<(), Fault> {
+pub fn all_show(scene: &Scene, marks: impl IntoIterator<Item = usize>) -> Result<(), Fault> {
     let mut shown = vec![false; scene.marks.len()];
-    for ink in frames.into_iter().flat_map(|overlay| &overlay.inks) {
-        if let Some(shown) = shown.get_mut(ink.mark) {
+    for mark in marks {
+        if let Some(shown) = shown.get_mut(mark) {
             *shown = true;
         }
     }
