@@ -165,8 +165,10 @@ fn pool_per_scan(summary: &RunSummary, published: &BTreeMap<String, u64>) -> Str
 }
 
 /// Named parts of the questions, as the config declares them.
+/// Slices that hold questions.
 pub(super) fn slice_names(arms: &[ArmSummary]) -> Vec<String> {
-    let names: std::collections::BTreeSet<&String> = arms.iter().flat_map(|arm| arm.slices.keys()).collect();
+    let asked = arms.iter().flat_map(|arm| arm.slices.iter().filter(|(_, cell)| cell.n > 0));
+    let names: std::collections::BTreeSet<&String> = asked.map(|(name, _)| name).collect();
     names.into_iter().cloned().collect()
 }
 

@@ -107,7 +107,7 @@ pub struct CompositePart {
     /// Questions.
     #[serde(default)]
     pub filter: Slice,
-    /// Metric, by its name in the config.
+    /// Metric, by its name in the config; `above_chance` needs none: right answers above chance, as in every table.
     pub metric: String,
     /// Weight; default 1.
     #[serde(default = "one")]

@@ -16,6 +16,8 @@ const MOST_LEVELS: usize = 24;
 /// Arms that are compared pair by pair; beyond, only with the first.
 const MOST_PAIRED: usize = 8;
 
+/// Name under which composites ask for the column that every table has.
+const ABOVE_CHANCE: &str = "above_chance";
 /// Levels beyond which a facet's levels are not compared pair by pair.
 const MOST_CONTRASTED: usize = 8;
 /// Pairs below which nothing is said of two levels.
@@ -250,9 +252,13 @@ impl Tables<'_> {
         let (mut sum, mut weights, mut plain, mut n) = (0.0, 0.0, true, 0);
         for part in &composite.parts {
             let indices = filtered(scores, &part.filter);
-            let of = scored(scores.scores.get(&part.metric), scores, &indices);
-            let figure = self.cell(scores, &indices)?.figures.remove(&part.metric);
-            let value = figure.and_then(|figure| figure.value);
+            let cell = self.cell(scores, &indices)?;
+            let known = scores.scores.get(&part.metric);
+            let corrected = known.is_none() && part.metric == ABOVE_CHANCE;
+            let above = if corrected { above_chance(scores) } else { Vec::new() };
+            let of = scored(if corrected { Some(&above) } else { known }, scores, &indices);
+            let figure = cell.figures.get(&part.metric).and_then(|figure| figure.value);
+            let value = if corrected { cell.above_chance } else { figure };
             match (value, composite.missing) {
                 (None, MissingCells::Void) => return Ok(Summary::nothing()),
                 (None, MissingCells::Skip) => continue,
@@ -347,6 +353,15 @@ fn of_facet(
         }
     }
     contrasts
+}
+
+/// What each record is above its question's chance level; `None` for those that failed.
+fn above_chance(arm: &ArmScores) -> Vec<Option<Score>> {
+    let above = |record: &Record| f64::from(u8::from(record.is_right())) - record.question.chance;
+    arm.records
+        .iter()
+        .map(|record| (record.answer.state != AnswerState::Failed).then(|| Score::mean(above(record))))
+        .collect()
 }
 
 /// Records with a score among `indices`.
