@@ -164,8 +164,7 @@ fn pool_per_scan(summary: &RunSummary, published: &BTreeMap<String, u64>) -> Str
     parts.join("; ")
 }
 
-/// Named parts of the questions, as the config declares them.
-/// Slices that hold questions.
+/// Named parts of the questions, as the config declares them; those without questions are left out.
 pub(super) fn slice_names(arms: &[ArmSummary]) -> Vec<String> {
     let asked = arms.iter().flat_map(|arm| arm.slices.iter().filter(|(_, cell)| cell.n > 0));
     let names: std::collections::BTreeSet<&String> = asked.map(|(name, _)| name).collect();
