@@ -69,7 +69,8 @@ fn the_second_signal_does_not_wait() {
 /// A checkpoint whose table takes a few seconds in twenty parts.
 fn checkpoint(folder: &Path) {
     let (rows, width) = (20_000usize, 32usize);
-    let numbers = (0..rows * width).map(|at| (at as u32).wrapping_mul(2_654_435_761) as f32 / 2f32.powi(31) - 1.0);
+    let numbers =
+        (0..rows * width).map(|at| (at as u32).wrapping_mul(2_654_435_761) as f32 / 2f32.powi(31) - 1.0);
     let data: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
     let header = serde_json::json!({
         "embed_tokens.weight": { "dtype": "F32", "shape": [rows, width], "data_offsets": [0, data.len()] },

@@ -187,7 +187,8 @@ fn neighbors_that_are_not_asked_for_are_as_many_as_the_table_stores() {
     let folder = tempfile::tempdir().unwrap();
     let table = write_table(folder.path(), |_, _, _| {});
     let mut sampler = built(semantic(&table, json!({"neighbors": null}))).unwrap();
-    let score = pick(sampler.as_mut(), &SPLIT, &[], 0).unwrap().note.unwrap()["token_score"].as_f64().unwrap();
+    let score =
+        pick(sampler.as_mut(), &SPLIT, &[], 0).unwrap().note.unwrap()["token_score"].as_f64().unwrap();
     assert!((score - 0.565).abs() < 1e-5, "{score}");
 }
 

@@ -9,9 +9,7 @@ use safetensors::tensor::Metadata;
 use serde_json::{Value, json};
 use situs_core::digest::Draw;
 use situs_core::fault::{Fault, file_fault};
-use situs_core::model_backend::{
-    EmbeddingSource, Logits, LogitsPlace, ModelBackend, ModelCard, Vocabulary,
-};
+use situs_core::model_backend::{EmbeddingSource, Logits, LogitsPlace, ModelBackend, ModelCard, Vocabulary};
 use situs_core::registry::{BuildContext, Kind, Params, Registry};
 use situs_core::run::Exit;
 use situs_core::sampler::{Pick, Row, Sampler};

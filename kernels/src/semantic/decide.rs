@@ -187,8 +187,7 @@ fn draw(
     loop {
         let look = look(passes, scratch, row, limit)?;
         let mut total = look.total;
-        let mut whole =
-            || *total.get_or_insert_with(|| passes.total(&row.logits, look.highest, look.scale));
+        let mut whole = || *total.get_or_insert_with(|| passes.total(&row.logits, look.highest, look.scale));
         let at = match look.kept {
             Some(_) => Some(drawn(&scratch.weights, bits).unwrap_or(0)),
             None if nothing_cut => position(scratch.weights.iter().copied(), whole(), bits),

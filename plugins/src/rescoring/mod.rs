@@ -14,7 +14,6 @@ use situs_core::model_backend::{EmbeddingSource, Vocabulary};
 use situs_core::prelude::*;
 use situs_kernels::semantic::{Outcome, Rescore, Step, check_truncation};
 use situs_kernels::{NeighborTable, Truncation};
-use std::path::PathBuf;
 use tag_watch::TagWatch;
 
 /// Neighbors that are weighed where the parameters do not say and the table stores as many.
@@ -146,10 +145,7 @@ fn truncation(parameters: &Parameters<'_>) -> Result<Truncation, Fault> {
     Ok(truncation)
 }
 
-fn rescore(
-    parameters: &Parameters<'_>,
-    score: situs_kernels::semantic::Score,
-) -> Result<Rescore, Fault> {
+fn rescore(parameters: &Parameters<'_>, score: situs_kernels::semantic::Score) -> Result<Rescore, Fault> {
     use situs_kernels::semantic as kernel;
     let tau = parameters.tau;
     if parameters.select == Select::Argmax && tau != 1.0 {

@@ -188,7 +188,13 @@ fn a_build_that_is_stopped_in_any_stage_leaves_no_half_table_and_goes_on() {
     build(&checkpoint, 8, &whole).unwrap();
     for stage in ["hashing", "comparing", "ranking"] {
         let (embeddings, tokenizer) = open(&checkpoint);
-        let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule: ContentRule::default(), k: 8, out: &out };
+        let job = Job {
+            embeddings: &embeddings,
+            tokenizer: &tokenizer,
+            rule: ContentRule::default(),
+            k: 8,
+            out: &out,
+        };
         let stop = AtomicBool::new(false);
         let progress = StopIn { stage, now: Mutex::default(), stop: &stop };
         assert_eq!(job.run(&progress, &stop).unwrap(), None, "{stage}");
@@ -206,7 +212,8 @@ fn a_place_or_a_number_that_cannot_be_is_refused_before_anything_is_hashed() {
     let nowhere = checkpoint.path("no/folder/T");
     let out = checkpoint.path("T.safetensors");
     for (k, out) in [(4, &nowhere), (0, &out), (1_025, &out)] {
-        let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule: ContentRule::default(), k, out };
+        let job =
+            Job { embeddings: &embeddings, tokenizer: &tokenizer, rule: ContentRule::default(), k, out };
         let stop = AtomicBool::new(false);
         let progress = StopIn { stage: "hashing", now: Mutex::default(), stop: &stop };
         assert!(job.run(&progress, &stop).is_err());
