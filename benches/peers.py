@@ -135,7 +135,7 @@ def tables(np, values):
         index.add(rows_unit)
         index.search(rows_unit, NEIGHBORS)
 
-    print(f"peers: faiss {faiss.__version__}")
+    print(f"timed table: faiss {faiss.__version__}")
     report("faiss IndexFlatIP, all threads", timed(with_faiss, TABLE_REPEATS))
 
 
@@ -159,7 +159,7 @@ def main():
     part = sys.argv[2]
     coretype = os.environ.get("OPENBLAS_CORETYPE", "-")
     threads = os.environ["OMP_NUM_THREADS"]
-    print(f"peers: {part}: numpy {np.__version__}, {name}, {threads} threads, OPENBLAS_CORETYPE={coretype}")
+    print(f"timed {part}: numpy {np.__version__}, {name}, {threads} threads, OPENBLAS_CORETYPE={coretype}")
     path = folder / {"step": "step.safetensors", "table": "embeddings.safetensors"}[part]
     if not path.is_file():
         print(f"skipped: no {path.name}; the bench saves it where SITUS_BENCH_INPUTS says")

@@ -41,7 +41,7 @@ function beside(peer) { return (median[peer] != "") ? peer ": " shown(median[pee
 
 /^level / { level = $2 }
 
-/^(skipped|failed|peers): / || /^a run took more/ { notes[++note_count] = bench ": " $0 }
+/^(skipped|failed|timed [a-z]+): / || /^a run took more/ { notes[++note_count] = bench ": " $0 }
 
 match($0, /bench: +[0-9,]+ [A-Za-z]+\/iter/) {
     line = $0
