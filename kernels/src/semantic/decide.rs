@@ -110,7 +110,7 @@ pub(super) fn decide(
         check_plain(rule)?;
         if row.otherwise == Otherwise::Greedy || rule.temperature == 0.0 {
             passes.lead(&row.logits, 1, &mut scratch.keys)?;
-            return Ok(plain(first(&scratch.keys, row)?, Outcome::Plain, None));
+            return Ok(plain(token_at(&scratch.keys, 0, row)?, Outcome::Plain, None));
         }
         return draw(passes, scratch, row, report);
     };
@@ -121,21 +121,32 @@ pub(super) fn decide(
     let look = look(passes, scratch, row, rule.top_k.unwrap_or(MAX_CANDIDATES + 1))?;
     let count = look.kept.filter(|count| *count <= MAX_CANDIDATES);
     let count = count.ok_or(StepFault::Candidates { limit: MAX_CANDIDATES })?;
-    let first = first(&scratch.keys, row)?;
-    let bits = row_bits(row.draw);
     let usual = match row.otherwise {
         Otherwise::Greedy => 0,
-        Otherwise::Draw => drawn(&scratch.weights, bits).unwrap_or(0),
+        Otherwise::Draw => drawn(&scratch.weights, row_bits(row.draw)).unwrap_or(0),
     };
-    let token_at = |keys: &[u64], at: usize| keys.get(at).map_or(first, |key| token_of(*key));
-    if !scratch.keys.iter().all(|key| table.is_content(token_of(*key))) {
-        return Ok(plain(token_at(&scratch.keys, usual), Outcome::Deferred, Some(count)));
+    if scratch.keys.iter().all(|key| table.is_content(token_of(*key))) {
+        return fire(passes, scratch, row, (rescore, table), &look, usual, report);
     }
+    Ok(plain(token_at(&scratch.keys, usual, row)?, Outcome::Deferred, Some(count)))
+}
+
+/// Rescores the candidates in the scratch, of which the default rule takes the one at `usual`.
+fn fire(
+    passes: &mut impl Passes,
+    scratch: &mut Scratch,
+    row: &StepRow<'_>,
+    (rescore, table): (&Rescore, &NeighborTable),
+    look: &Look,
+    usual: usize,
+    report: bool,
+) -> Result<Step, StepFault> {
+    let first = token_at(&scratch.keys, 0, row)?;
     // One candidate wins with any score.
-    if count == 1 && !report {
-        return Ok(plain(first, Outcome::Fired, Some(count)));
+    if scratch.keys.len() == 1 && !report {
+        return Ok(plain(first, Outcome::Fired, Some(1)));
     }
-    weigh_neighborhoods(passes, scratch, row, (rescore, table), &look)?;
+    weigh_neighborhoods(passes, scratch, row, (rescore, table), look)?;
     let Scratch { keys, weights, masses, scores } = scratch;
     let normalised =
         report || rescore.score != Score::Support || matches!(rescore.select, Select::Softmax { .. });
@@ -144,12 +155,13 @@ pub(super) fn decide(
         Mass::Full => look.total.unwrap_or_else(|| passes.total(&row.logits, look.highest, look.scale)),
         Mass::Renormalised => weights.iter().sum(),
     };
+    let bits = row_bits(row.draw);
     let chosen = match rescore.score {
         Score::Support => by_support(rescore.select, masses, whole, bits),
         Score::Crowding { alpha } => {
             scores.clear();
             scores.extend(keys.iter().zip(weights.iter()).zip(masses.iter()).map(|((key, own), mass)| {
-                let log = f64::from(logit_of(*key) - look.highest) / rule.temperature;
+                let log = f64::from(logit_of(*key) - look.highest) / row.truncation.temperature;
                 // The candidate's own weight is its first contribution, so the difference is a whole number.
                 let others = *mass as f64 - *own as f64;
                 log - alpha * (others / whole as f64)
@@ -163,12 +175,12 @@ pub(super) fn decide(
         Score::Crowding { .. } => scores.get(at).map(|score| score - (whole as f64 / UNIT as f64).ln()),
     };
     Ok(Step {
-        token: token_at(keys, chosen),
-        default_token: token_at(keys, usual),
+        token: token_at(keys, chosen, row)?,
+        default_token: token_at(keys, usual, row)?,
         outcome: Outcome::Fired,
         default_score: report.then(|| score(usual)).flatten(),
         token_score: report.then(|| score(chosen)).flatten(),
-        candidates: Some(count),
+        candidates: Some(keys.len()),
     })
 }
 
@@ -197,9 +209,7 @@ fn draw(
             limit = limit.saturating_mul(MORE);
             continue;
         };
-        let token = scratch.keys.get(at).map(|key| token_of(*key));
-        let token = token.ok_or(RowFault::NoFinite { width: row.logits.width() })?;
-        let mut step = plain(token, Outcome::Plain, look.kept);
+        let mut step = plain(token_at(&scratch.keys, at, row)?, Outcome::Plain, look.kept);
         if report {
             let whole = whole();
             step.token_score = scratch.weights.get(at).map(|own| *own as f64 / whole as f64);
@@ -244,9 +254,9 @@ fn look(
     Ok(Look { highest, scale, total, kept })
 }
 
-/// The most probable token.
-fn first(keys: &[u64], row: &StepRow<'_>) -> Result<u32, RowFault> {
-    keys.first().map(|key| token_of(*key)).ok_or(RowFault::NoFinite { width: row.logits.width() })
+/// The token at a place among the leading ones.
+fn token_at(keys: &[u64], at: usize, row: &StepRow<'_>) -> Result<u32, RowFault> {
+    keys.get(at).map(|key| token_of(*key)).ok_or(RowFault::NoFinite { width: row.logits.width() })
 }
 
 /// The place of a draw among candidates of these weights.
