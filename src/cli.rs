@@ -18,6 +18,10 @@ pub(crate) struct Cli {
     /// Print JSON on stdout, for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Load the components of this plug-in library (repeatable)
+    #[arg(long = "plugin", global = true, value_name = "LIB")]
+    pub(crate) plugins: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,16 +67,29 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: NeighborsAction,
     },
+    /// Check native models
+    #[cfg(feature = "native")]
+    Model {
+        #[command(subcommand)]
+        action: ModelAction,
+    },
+    /// Start a plug-in of your own, and check one
+    Plugin {
+        #[command(subcommand)]
+        action: PluginAction,
+    },
     /// Compare a run with a published table, cell by cell
     ///
     /// A cell agrees when the 95 % interval of the difference between ours and the published figure holds 0; where the
     /// published n is known, its binomial error counts as well. Below 30 questions or 10 patients the verdict is
     /// `too few`, which is neither agreement nor difference. Exit code 6: some cell differs.
     Reproduce {
-        /// Name of a published table, or the path of one
-        suite: String,
+        /// Name of a published table, or the path of one; without it, the one that the run's config names (run.published)
+        #[arg(value_name = "SUITE")]
+        first: String,
         /// Run folder
-        run: PathBuf,
+        #[arg(value_name = "RUN")]
+        second: Option<PathBuf>,
         /// Compare this arm alone (repeatable; default: every arm with a model behind it, no oracle or baseline)
         #[arg(long, value_name = "NAME")]
         arm: Vec<String>,
@@ -83,7 +100,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Config file
-    pub(crate) config: PathBuf,
+    #[arg(required_unless_present = "config_flag")]
+    config: Option<PathBuf>,
+    /// Config file, as a flag
+    #[arg(id = "config_flag", long = "config", value_name = "FILE", conflicts_with = "config", hide = true)]
+    config_flag: Option<PathBuf>,
     /// Folder with the data; its layout is recognised
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -93,6 +114,9 @@ pub(crate) struct PlanArgs {
     /// Seed of all draws
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Times that each question is asked
+    #[arg(long, value_name = "N", visible_alias = "epochs")]
+    pub(crate) trials: Option<u32>,
     /// Control, e.g. `mirror` for the counter-prior control
     #[arg(long, value_name = "NAME")]
     pub(crate) control: Option<String>,
@@ -102,6 +126,14 @@ pub(crate) struct PlanArgs {
     /// Change one value of the config, e.g. --set 'family.planes=["axial"]' (repeatable)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+impl PlanArgs {
+    /// The config, however it was named.
+    pub(crate) fn config(&self) -> &std::path::Path {
+        let named = self.config.as_deref().or(self.config_flag.as_deref());
+        named.unwrap_or(std::path::Path::new(""))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -189,11 +221,37 @@ pub(crate) struct SampleArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// A config to check: data present, prompts rendered, server reachable
+    /// A config to check: data present, a question asked and rendered, server reachable
     pub(crate) config: Option<PathBuf>,
     /// Folder with the data; its layout is recognised
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Backend, as for `situs run`
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) model: Option<String>,
+    /// Served model, as for `situs run`
+    #[arg(long, value_name = "ID", alias = "model_name", requires = "config")]
+    pub(crate) model_name: Option<String>,
+    /// Address of the server, as for `situs run`
+    #[arg(long, value_name = "URL", alias = "base_url", requires = "config")]
+    pub(crate) base_url: Option<String>,
+    /// Change one value of the config (repeatable)
+    #[arg(long = "set", value_name = "PATH=VALUE", requires = "config")]
+    pub(crate) set: Vec<String>,
+}
+
+#[cfg(feature = "native")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// Compare a checkpoint with recorded outputs of the library that published it, stage by stage; exit code 6 where
+    /// they differ, 4 without a reference
+    Check {
+        /// Folder of the checkpoint
+        dir: PathBuf,
+        /// Folder with the recorded outputs (default: DIR/reference)
+        #[arg(long, value_name = "DIR")]
+        reference: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -241,6 +299,26 @@ pub(crate) enum NeighborsAction {
         /// Rows to compute again
         #[arg(long, value_name = "N", default_value_t = 64)]
         sample: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginAction {
+    /// Write a crate that builds, passes its check and waits for your idea
+    New {
+        /// Name of the crate and of its component: letters, digits, - and _
+        name: String,
+        /// Kind: dataset, family, renderer, model, sampler or metric
+        #[arg(long)]
+        kind: String,
+        /// Folder of the crate situs-core (default: the one this program was built from)
+        #[arg(long, value_name = "PATH")]
+        core: Option<PathBuf>,
+    },
+    /// Put every component of a library through the conformance kit; exit code 6 where one fails
+    Check {
+        /// The library
+        library: PathBuf,
     },
 }
 

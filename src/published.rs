@@ -33,6 +33,9 @@ pub(crate) struct Published {
     /// What a reader of the comparison must know.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
+    /// Holds for every cell, except for facets that the cell names itself.
+    #[serde(default)]
+    pub(crate) filter: Filter,
     /// Mean questions per scan in the published pool, by modality word.
     #[serde(default)]
     pub(crate) pool_per_scan: BTreeMap<String, u64>,
@@ -89,6 +92,13 @@ enum Levels {
 }
 
 impl Filter {
+    /// Adds the facets of `other` that this filter does not name.
+    fn complete(&mut self, other: &Filter) {
+        for (facet, levels) in &other.0 {
+            self.0.entry(facet.clone()).or_insert_with(|| levels.clone());
+        }
+    }
+
     /// Whether a question counts.
     pub(crate) fn takes(&self, question: &Question) -> bool {
         self.0.iter().all(|(facet, levels)| {
@@ -128,12 +138,18 @@ impl Published {
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, Fault> {
-        let table: Self = toml::from_str(text).map_err(|error| {
+        let mut table: Self = toml::from_str(text).map_err(|error| {
             let line =
                 error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").matches('\n').count() + 1);
             Fault::config(format!("{name}:{line}: {}", error.message()))
         })?;
         table.check().map_err(|fault| fault.within(name))?;
+        for cell in &mut table.cells {
+            cell.filter.complete(&table.filter);
+            if let Some(baseline) = &mut cell.baseline {
+                baseline.complete(&table.filter);
+            }
+        }
         Ok(table)
     }
 

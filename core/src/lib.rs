@@ -14,12 +14,15 @@
 pub mod build_context;
 pub mod case;
 pub mod config;
+#[cfg(feature = "engine")]
+pub mod conformance;
 pub mod dataset;
 pub mod digest;
 pub mod fault;
 pub mod media;
 pub mod metric;
 pub mod model_backend;
+pub mod plugin;
 pub mod prelude;
 pub mod prompt;
 pub mod prompt_renderer;
@@ -28,6 +31,7 @@ pub mod question_family;
 pub mod record;
 pub mod registry;
 pub mod reply;
+#[cfg(feature = "engine")]
 pub mod run;
 pub mod sampler;
 pub mod scene;

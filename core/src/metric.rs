@@ -4,6 +4,24 @@ use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use crate::record::{Record, Score, Scored, Summary};
 use crate::reply::{Consultation, Replies};
+use std::cell::Cell;
+
+thread_local! {
+    /// The metric whose default body of `consult` or `summarise` ran last, by address.
+    static DEFAULT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Calls a metric and tells whether its own default body answered: across a plug-in boundary the host then asks no more,
+/// and need not send all records for every cell of every table.
+pub(crate) fn left_to_default<T>(metric: &dyn Metric, call: impl FnOnce() -> T) -> (T, bool) {
+    DEFAULT.set(0);
+    let given = call();
+    (given, DEFAULT.replace(0) == address(metric))
+}
+
+fn address<M: Metric + ?Sized>(metric: &M) -> usize {
+    std::ptr::from_ref(metric).cast::<()>().addr()
+}
 
 /// A figure of merit.
 pub trait Metric: Send + Sync {
@@ -12,6 +30,7 @@ pub trait Metric: Send + Sync {
     /// # Errors
     /// When the metric itself is broken.
     fn consult(&self, _batch: &[Record], _replies: &Replies) -> Result<Vec<Consultation>, Fault> {
+        DEFAULT.set(address(self));
         Ok(Vec::new())
     }
 
@@ -26,10 +45,7 @@ pub trait Metric: Send + Sync {
     /// # Errors
     /// When the sums have another width.
     fn finish(&self, sums: &[f64]) -> Result<f64, Fault> {
-        match sums {
-            [total, count, ..] => Ok(total / count),
-            _ => Err(Fault::internal(format!("expected at least two sums, found {}", sums.len()))),
-        }
+        mean(sums)
     }
 
     /// A summary of its own; `None`: the engine takes clustered errors for means and bootstraps the rest.
@@ -37,7 +53,19 @@ pub trait Metric: Send + Sync {
     /// # Errors
     /// When the metric itself is broken.
     fn summarise(&self, _scored: &Scored<'_>) -> Result<Option<Summary>, Fault> {
+        DEFAULT.set(address(self));
         Ok(None)
+    }
+}
+
+/// The first sum over the second one: what most figures are.
+///
+/// # Errors
+/// When there are fewer than two sums.
+pub(crate) fn mean(sums: &[f64]) -> Result<f64, Fault> {
+    match sums {
+        [total, count, ..] => Ok(total / count),
+        _ => Err(Fault::internal(format!("expected at least two sums, found {}", sums.len()))),
     }
 }
 

@@ -167,6 +167,11 @@ pub struct HostRows<'a> {
 }
 
 impl<'a> HostRows<'a> {
+    /// All rows, one after the other.
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
     /// One row.
     ///
     /// # Errors

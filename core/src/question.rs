@@ -89,10 +89,13 @@ impl Question {
 
     /// Identity without one facet: questions that differ in that facet alone share it.
     pub fn pair_key(&self, facet: &str) -> String {
-        let mut facets = self.facets.clone();
-        facets.remove(facet);
-        let pair = if self.bundle.is_empty() { &self.structures.join("+") } else { &self.bundle };
-        crate::digest::Digest::new("situs-pair-1").json(&self.cases).text(pair).json(&facets).short()
+        let rest: BTreeMap<&String, &String> =
+            self.facets.iter().filter(|(name, _)| *name != facet).collect();
+        crate::digest::Digest::new("situs-pair-2")
+            .json(&self.cases)
+            .json(&self.structures)
+            .json(&rest)
+            .short()
     }
 }
 

@@ -181,6 +181,16 @@ impl Replies {
             .map(|(key, reply)| (key.name.as_str(), reply))
     }
 
+    /// All replies, by key.
+    pub fn given(&self) -> impl Iterator<Item = (&Key, &Reply)> {
+        self.given.iter()
+    }
+
+    /// Keys that got no reply after all tries.
+    pub fn without_reply(&self) -> impl Iterator<Item = &Key> {
+        self.failed.iter()
+    }
+
     /// Number of replies.
     pub fn len(&self) -> usize {
         self.given.len()

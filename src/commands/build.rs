@@ -1,5 +1,6 @@
 //! `situs build CONFIG`: questions and pictures, no model.
 
+use super::Known;
 use super::plan::{plan, stop_on_interrupt};
 use super::progress::progress;
 use super::run_folder::or_unwritable;
@@ -8,7 +9,6 @@ use crate::exit::Failure;
 use crate::output;
 use crate::report::thousands;
 use serde::Serialize;
-use situs_core::registry::Registry;
 use situs_core::run::{Exit, PlanCounts, build as build_engine};
 use std::path::Path;
 
@@ -19,8 +19,8 @@ struct Printed<'a> {
     plan: &'a PlanCounts,
 }
 
-pub(super) fn build(args: &BuildArgs, json: bool) -> Result<Exit, Failure> {
-    let registry = Registry::builtin()?;
+pub(super) fn build(args: &BuildArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
+    let registry = known.registry(Some(args.plan.config()))?;
     let plan = plan(&args.plan, None, &registry)?;
     stop_on_interrupt(&plan.options.stop)?;
     let progress = progress();

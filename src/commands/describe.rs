@@ -1,16 +1,15 @@
 //! `situs describe KIND NAME`: one component with every field.
 
-use super::kind_named;
 use super::list::Listed;
+use super::{Known, kind_named};
 use crate::exit::Failure;
 use crate::output;
 use serde_json::Value;
-use situs_core::registry::Registry;
 use situs_core::run::Exit;
 
-pub(super) fn describe(kind: &str, name: &str, json: bool) -> Result<Exit, Failure> {
+pub(super) fn describe(kind: &str, name: &str, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
     let kind = kind_named(kind)?;
-    let registry = Registry::builtin()?;
+    let registry = known.registry(None)?;
     let component = registry.find(kind, name).map_err(|mut fault| {
         fault.at.clear(); // the name was typed on the command line, not under `use` in a file
         fault

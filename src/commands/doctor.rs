@@ -1,5 +1,6 @@
 //! `situs doctor`: what this program sees, and whether a config would work.
 
+use super::Known;
 use super::plan::dataset_in;
 use super::run_folder::load_config;
 use crate::cli::DoctorArgs;
@@ -19,7 +20,7 @@ use situs_core::prompt_renderer::PromptRenderer;
 use situs_core::question_family::QuestionFamily;
 use situs_core::registry::{Kind, Registry};
 use situs_core::reply::{Request, Sampling};
-use situs_core::run::Exit;
+use situs_core::run::{Exit, Rehearsal, rehearse};
 use situs_core::sampler::Sampler;
 use situs_core::volume::{Segmentation, Volume};
 use std::collections::BTreeMap;
@@ -47,14 +48,24 @@ struct Check {
     found: String,
 }
 
-pub(super) fn doctor(args: &DoctorArgs, json: bool) -> Result<Exit, Failure> {
-    let registry = Registry::builtin()?;
+pub(super) fn doctor(args: &DoctorArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
+    let registry = known.registry(args.config.as_deref())?;
     let mut overrides = Overrides::default();
     let mut data = None;
     if let Some(folder) = &args.data {
         let params = dataset_in(folder)?;
         data = Some(Value::Object(params.clone()));
         overrides.replace_table("dataset", params);
+    }
+    for (path, value) in
+        [("model.use", &args.model), ("model.name", &args.model_name), ("model.base_url", &args.base_url)]
+    {
+        if let Some(value) = value {
+            overrides.push(&format!("{path}={value}"))?;
+        }
+    }
+    for set in &args.set {
+        overrides.push(set)?;
     }
     let checks = match &args.config {
         Some(path) => checks(&load_config(path, &overrides, &registry)?, &registry),
@@ -140,7 +151,33 @@ fn checks(config: &RunConfig, registry: &Registry) -> Vec<Check> {
             (_, Err(error)) => checks.push(check(&format!("sampler of arm {}", arm.name), Err(error))),
         }
     }
+    // What stands above would only be said again.
+    if checks.iter().all(|check| check.ok) {
+        checks.push(check("a question", rehearsal(config, registry)));
+    }
     checks
+}
+
+/// Cases that are tried.
+const TRIED: usize = 3;
+
+/// Asks about the first cases and draws one question, in a folder that is deleted afterwards.
+fn rehearsal(config: &RunConfig, registry: &Registry) -> Result<String, String> {
+    let folder = std::env::temp_dir().join(format!("situs-doctor-{}", std::process::id()));
+    let rehearsed = rehearse(config, registry, TRIED, &folder).map_err(|error| error.to_string());
+    // Nobody needs it any more; a folder that cannot be deleted harms nobody.
+    let _ = std::fs::remove_dir_all(&folder);
+    let Rehearsal { plan, pictures } = rehearsed?;
+    let drawn: Vec<String> =
+        pictures.into_iter().map(|(renderer, count)| format!("{renderer} draws {count} pictures")).collect();
+    let counts = plan.counts;
+    Ok(format!(
+        "{} questions from {} of {} cases tried; {}",
+        counts.pool,
+        counts.asked,
+        counts.cases,
+        drawn.join(", ")
+    ))
 }
 
 fn check<E: std::fmt::Display>(what: &str, result: Result<String, E>) -> Check {

@@ -1,10 +1,10 @@
 //! `situs list`: all components, or those of one kind.
 
-use super::kind_named;
+use super::{Known, kind_named};
 use crate::exit::Failure;
 use crate::output;
 use serde::Serialize;
-use situs_core::registry::{Component, FieldInfo, Kind, Registry};
+use situs_core::registry::{Component, FieldInfo, Kind};
 use situs_core::run::Exit;
 
 /// A component as JSON prints it.
@@ -32,9 +32,9 @@ impl<'a> From<&'a dyn Component> for Listed<'a> {
     }
 }
 
-pub(super) fn list(kind: Option<&str>, json: bool) -> Result<Exit, Failure> {
+pub(super) fn list(kind: Option<&str>, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
     let kind = kind.map(kind_named).transpose()?;
-    let registry = Registry::builtin()?;
+    let registry = known.registry(None)?;
     let listed: Vec<Listed<'_>> = registry
         .components()
         .filter(|component| kind.is_none_or(|kind| component.kind() == kind))

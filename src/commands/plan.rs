@@ -5,6 +5,7 @@ use super::unknown;
 use crate::cli::{PlanArgs, RunArgs};
 use crate::exit::Failure;
 use crate::output;
+use serde_json::Value;
 use situs_core::config::{Overrides, RunConfig};
 use situs_core::fault::Fault;
 use situs_core::registry::{Kind, Params, Registry, detect};
@@ -29,10 +30,13 @@ pub(super) fn plan(args: &PlanArgs, asked: Option<&RunArgs>, registry: &Registry
         overrides.replace_table("dataset", dataset_in(folder)?);
     }
     if let Some(asked) = asked {
-        model_flags(asked, &args.config, registry, &mut overrides)?;
+        model_flags(asked, args.config(), registry, &mut overrides)?;
     }
     if let Some(seed) = args.seed {
         overrides.push(&format!("run.seed={seed}"))?;
+    }
+    if let Some(trials) = args.trials {
+        overrides.push(&format!("run.trials={trials}"))?;
     }
     if let Some(control) = &args.control {
         let mirrored = match control.as_str() {
@@ -45,7 +49,7 @@ pub(super) fn plan(args: &PlanArgs, asked: Option<&RunArgs>, registry: &Registry
     for set in &args.set {
         overrides.push(set)?;
     }
-    let config = load_config(&args.config, &overrides, registry)?;
+    let config = load_config(args.config(), &overrides, registry)?;
     if let Some(asked) = asked {
         every_flag_counts(asked, &config)?;
     }
@@ -85,17 +89,32 @@ fn model_flags(
     push("sampler.max_tokens", asked.max_tokens.map(|value| value.to_string()))?;
     let most = asked.max_connections.map(|value| value.to_string());
     push("run.max_connections", most.clone())?;
-    let backend = asked.model.clone().or_else(|| model_of(config));
-    if backend.is_some_and(|name| has_field(registry, &name, "max_connections")) {
-        push("model.max_connections", most)?;
+    let mut models = models_of(config);
+    if let Some(name) = &asked.model {
+        models.retain(|(place, _)| place != "model");
+        models.push(("model".to_owned(), name.clone()));
+    }
+    for (place, name) in models {
+        if has_field(registry, &name, "max_connections") {
+            push(&format!("{place}.max_connections"), most.clone())?;
+        }
     }
     Ok(())
 }
 
-/// The backend that `[model]` of a config names; a config that cannot be read is refused later, with its place.
-fn model_of(config: &Path) -> Option<String> {
-    let root: Params = toml::from_str(&std::fs::read_to_string(config).ok()?).ok()?;
-    Some(root.get("model")?.get("use")?.as_str()?.to_owned())
+/// The backends that a config names, `[model]` and those of arms, each with its place; a config that cannot be read is
+/// refused later, with the reason.
+fn models_of(config: &Path) -> Vec<(String, String)> {
+    let root: Option<Params> =
+        std::fs::read_to_string(config).ok().and_then(|text| toml::from_str(&text).ok());
+    let Some(root) = root else { return Vec::new() };
+    let named = |table: Option<&Value>| Some(table?.get("model")?.get("use")?.as_str()?.to_owned());
+    let own = root.get("model").and_then(|model| model.get("use")).and_then(Value::as_str);
+    let arms = root.get("arm").and_then(Value::as_array).into_iter().flatten().enumerate();
+    own.map(|name| ("model".to_owned(), name.to_owned()))
+        .into_iter()
+        .chain(arms.filter_map(|(at, arm)| Some((format!("arm[{at}].model"), named(Some(arm))?))))
+        .collect()
 }
 
 fn has_field(registry: &Registry, model: &str, field: &str) -> bool {

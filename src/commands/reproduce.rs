@@ -1,5 +1,6 @@
 //! `situs reproduce SUITE RUN`: a run beside a published table, cell by cell.
 
+use super::Known;
 use super::run_folder::in_run;
 use super::unknown;
 use crate::exit::Failure;
@@ -98,9 +99,18 @@ fn rule() -> String {
     )
 }
 
-pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) -> Result<Exit, Failure> {
-    let table = Published::find(suite)?;
-    let registry = Registry::builtin()?;
+pub(super) fn reproduce(
+    suite: Option<&str>,
+    run: &Path,
+    arms: &[String],
+    known: &Known<'_>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let table = match suite {
+        Some(suite) => Published::find(suite)?,
+        None => Published::find(&named_by(run)?)?,
+    };
+    let registry = known.registry(None)?;
     let metrics = metrics(&table, &registry)?;
     let (records, skipped) = compared_arms(&table, run, &registry, arms)?;
     let mut rows = Vec::new();
@@ -139,6 +149,20 @@ pub(super) fn reproduce(suite: &str, run: &Path, arms: &[String], json: bool) ->
     }
     let differs = rows.iter().any(|row| row.verdict == Verdict::Differs);
     Ok(if differs { Exit::Differences } else { Exit::Done })
+}
+
+/// The published table that a run's config names.
+fn named_by(run: &Path) -> Result<String, Failure> {
+    let path = run.join("manifest.json");
+    if !path.exists() {
+        return Err(Fault::data(format!("{} holds no run: manifest.json is missing", run.display())).into());
+    }
+    let manifest: Manifest = read_json(&path)?;
+    let named = manifest.run.published.ok_or_else(|| {
+        Fault::config("the run's config names no published table (run.published)")
+            .help("name one: situs reproduce SUITE RUN")
+    })?;
+    Ok(named)
 }
 
 /// Cells of the table's own system are compared with every arm; a cell of another system only with an arm that bears
@@ -180,6 +204,11 @@ fn compared_arms(
         ))
         .help("compare a run with a table of its own family")
         .into());
+    }
+    if manifest.as_ref().is_some_and(|manifest| manifest.run.mirrored) {
+        return Err(Fault::config(format!("{} shows mirrored patients", run.display()))
+            .help("published figures are of patients as they are; compare a run without --control mirror")
+            .into());
     }
     let records = load_records(run, registry).map_err(|error| in_run(run, error.into()))?;
     let mut records = by_arm(records, wanted)?;
@@ -266,7 +295,9 @@ fn mean(taken: &[(f64, &str)]) -> Option<Ours> {
         .map(|interval| (interval, "mean, cluster-robust t"));
     let pooled = || {
         let interval = stats::pooled_beta(successes, values.len() as u64, 1.0, 1.0, stats::LEVEL)?;
-        binary.then_some((interval, "mean, pooled Beta(1,1)"))
+        // The mean lies in its own interval, also where none or all are 1.
+        let held = (interval.0.min(estimate.mean), interval.1.max(estimate.mean));
+        binary.then_some((held, "mean, pooled Beta(1,1)"))
     };
     let (interval, estimator) =
         clustered.or_else(pooled).map_or((None, "mean"), |(found, name)| (Some(found), name));

@@ -1,5 +1,6 @@
 //! `situs run CONFIG`: the whole way.
 
+use super::Known;
 use super::plan::{plan, stop_on_interrupt};
 use super::progress::progress;
 use super::run_folder::or_unwritable;
@@ -7,12 +8,11 @@ use crate::cli::{RunArgs, TableArgs};
 use crate::exit::Failure;
 use crate::{output, report};
 use serde::Serialize;
-use situs_core::registry::Registry;
 use situs_core::run::{Exit, Outcome, RunSummary, run as run_engine, write_whole};
 use std::path::Path;
 
-pub(super) fn run(args: &RunArgs, json: bool) -> Result<Exit, Failure> {
-    let registry = Registry::builtin()?;
+pub(super) fn run(args: &RunArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
+    let registry = known.registry(Some(args.plan.config()))?;
     let plan = plan(&args.plan, Some(args), &registry)?;
     stop_on_interrupt(&plan.options.stop)?;
     let progress = progress();

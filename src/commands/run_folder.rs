@@ -16,12 +16,22 @@ pub(super) fn load_config(
     overrides: &Overrides,
     registry: &Registry,
 ) -> Result<RunConfig, ConfigError> {
-    RunConfig::load(path, overrides, registry).map_err(|mut error| {
-        if error.fault.cause == Cause::Data {
-            error.fault.cause = Cause::Config;
-        }
-        error
-    })
+    RunConfig::load(path, overrides, registry).map_err(as_config)
+}
+
+/// Loads the libraries that a config names.
+///
+/// # Errors
+/// As [`RunConfig::load_plugins`], with the cause `Config`.
+pub(super) fn load_plugins(path: &Path, registry: &mut Registry) -> Result<(), ConfigError> {
+    RunConfig::load_plugins(path, registry).map_err(as_config)
+}
+
+fn as_config(mut error: ConfigError) -> ConfigError {
+    if error.fault.cause == Cause::Data {
+        error.fault.cause = Cause::Config;
+    }
+    error
 }
 
 /// The default folder of a run of that name: `runs/` and the name as a plain file name.

@@ -1,5 +1,6 @@
 //! `situs sample`: any sampler on recorded logits.
 
+use super::Known;
 use super::progress::progress;
 use crate::cli::SampleArgs;
 use crate::exit::Failure;
@@ -30,8 +31,8 @@ const MAX_WIDTH: usize = 1 << 22;
 /// Rows that are handed to a sampler together with `--batch`.
 const BATCH: usize = 64;
 
-pub(super) fn sample(args: &SampleArgs, json: bool) -> Result<Exit, Failure> {
-    let registry = Registry::builtin()?;
+pub(super) fn sample(args: &SampleArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
+    let registry = known.registry(None)?;
     let params = sampler_params(args, &registry)?;
     let cx = BuildContext { base: None, seed: args.seed, workers: 0 };
     let mut sampler = registry.build::<dyn Sampler>(&params, &cx)?.component;

@@ -1,7 +1,7 @@
 //! Paired comparisons in words.
 
 use super::figures::{NONE, maybe, number, range};
-use situs_core::run::Comparison;
+use situs_core::run::{Comparison, RunSummary};
 
 /// Columns of the comparison table.
 pub(super) const COLUMNS: [&str; 6] = ["metric", "arms", "difference [95 %]", "n", "clusters", "p (Holm)"];
@@ -16,6 +16,28 @@ pub(super) fn row(comparison: &Comparison) -> Vec<String> {
         comparison.clusters.to_string(),
         comparison.p_holm.map_or_else(|| NONE.to_owned(), |p| maybe(Some(p))),
     ]
+}
+
+/// Columns of the table of contrasts.
+pub(super) const CONTRAST_COLUMNS: [&str; 6] =
+    ["arm", "metric", "levels", "difference [95 %]", "pairs", "clusters"];
+
+/// Paired factor contrasts, one row each.
+pub(super) fn contrasts(summary: &RunSummary) -> Vec<Vec<String>> {
+    let of_arms =
+        summary.arms.iter().flat_map(|arm| arm.contrasts.iter().map(move |contrast| (arm, contrast)));
+    of_arms
+        .map(|(arm, contrast)| {
+            vec![
+                arm.name.clone(),
+                contrast.metric.clone(),
+                format!("{}: {} - {}", contrast.facet, contrast.a, contrast.b),
+                comparison_text(contrast.difference, contrast.interval),
+                contrast.n.to_string(),
+                contrast.clusters.to_string(),
+            ]
+        })
+        .collect()
 }
 
 /// `+0.131 [0.090, 0.171]`.

@@ -71,21 +71,27 @@ pub(super) fn tally(counts: &BTreeMap<String, u64>) -> String {
     parts.join("; ")
 }
 
-/// Composite figures, one row each: name, arm, value.
+/// Composite figures, one row each: name, arm, figure with interval, n, clusters.
 pub(super) fn composites(summary: &RunSummary) -> Vec<Vec<String>> {
-    let row =
-        |(name, arm, value): &(String, String, Option<f64>)| vec![name.clone(), arm.clone(), maybe(*value)];
-    summary.composites.iter().map(row).collect()
+    let rows = summary.composites.iter().map(|composite| {
+        let own = &composite.figure;
+        let count = |count: usize| if own.value.is_some() { count.to_string() } else { "-".to_owned() };
+        vec![composite.name.clone(), composite.arm.clone(), estimate(own), count(own.n), count(own.clusters)]
+    });
+    rows.collect()
 }
 
 /// Columns of [`composites`].
-pub(super) const COMPOSITE_COLUMNS: [&str; 3] = ["composite", "arm", "value"];
+pub(super) const COMPOSITE_COLUMNS: [&str; 5] = ["composite", "arm", "value", "n", "clusters"];
 
 /// What made the figures and intervals: each distinct estimator once.
 pub(super) fn estimators(summary: &RunSummary) -> String {
     let cells = summary.arms.iter().flat_map(|arm| std::iter::once(&arm.overall).chain(arm.slices.values()));
-    let names: std::collections::BTreeSet<&str> =
-        cells.flat_map(|cell| cell.figures.values()).map(|figure| figure.estimator.as_str()).collect();
+    let names: std::collections::BTreeSet<&str> = cells
+        .flat_map(|cell| cell.figures.values())
+        .chain(summary.composites.iter().map(|composite| &composite.figure))
+        .map(|figure| figure.estimator.as_str())
+        .collect();
     names.into_iter().collect::<Vec<_>>().join("; ")
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use situs_core::prelude::{Answer, Fault, ImageRef, Part, Prompt, Question, Reply, Summary};
-use situs_core::run::{ArmSummary, Comparison, FacetTable, PlanCounts};
+use situs_core::run::{ArmSummary, Comparison, Contrast, FacetTable, PlanCounts};
 use std::collections::BTreeMap;
 
 fn figure(value: f64, interval: [f64; 2], n: usize) -> Summary {
@@ -53,6 +53,16 @@ pub(in crate::report) fn summary() -> RunSummary {
                 ("coronal".into(), cell(value, interval, 65, 0)),
                 ("sagittal".into(), cell(value, interval, 65, 0)),
             ],
+        }],
+        contrasts: vec![Contrast {
+            facet: "plane".into(),
+            a: "axial".into(),
+            b: "coronal".into(),
+            metric: "accuracy".into(),
+            difference: 0.125,
+            interval: Some([0.05, 0.2]),
+            n: 60,
+            clusters: 12,
         }],
     };
     RunSummary {

@@ -50,10 +50,21 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
             .collect();
         let _ = write!(text, "\nBy {facet}\n{}\n", cell_table(&[&facet, "arm"], &rows));
     }
+    let contrasts = compared::contrasts(summary);
+    if tables.all_facets && !contrasts.is_empty() {
+        let _ = write!(
+            text,
+            "\nWhat one facet changes, over pairs alike in everything else (not adjusted for their number)\n{}\n",
+            table(&compared::CONTRAST_COLUMNS, contrasts, &[3, 4, 5])
+        );
+    }
     if !summary.composites.is_empty() {
         let rows = figures::composites(summary);
-        let _ =
-            write!(text, "\nComposed of other figures\n{}\n", table(&figures::COMPOSITE_COLUMNS, rows, &[2]));
+        let _ = write!(
+            text,
+            "\nComposed of other figures\n{}\n",
+            table(&figures::COMPOSITE_COLUMNS, rows, &[2, 3, 4])
+        );
     }
     let _ = write!(text, "\n95 % intervals: {}", figures::estimators(summary));
     Ok(text.trim_end().to_owned())
@@ -117,6 +128,8 @@ fn chosen_facets(summary: &RunSummary, tables: &TableArgs) -> Result<Vec<String>
 mod tests {
     use super::*;
     use crate::report::html::tests::summary;
+    use situs_core::record::Summary;
+    use situs_core::run::CompositeFigure;
 
     #[test]
     fn the_table_names_arm_count_interval_and_the_published_pool() {
@@ -132,18 +145,31 @@ mod tests {
     #[test]
     fn composites_stand_in_a_table_of_their_own() {
         let mut summary = summary();
-        summary.composites = vec![
-            ("equal weight".into(), "prior".into(), Some(0.5)),
-            ("equal weight".into(), "random".into(), None),
-        ];
+        let composite =
+            |arm: &str, figure| CompositeFigure { name: "equal weight".into(), arm: arm.into(), figure };
+        let known = Summary {
+            value: Some(0.5),
+            n: 40,
+            clusters: 12,
+            interval: Some([0.4, 0.6]),
+            ..Summary::nothing()
+        };
+        summary.composites = vec![composite("prior", known), composite("random", Summary::nothing())];
         let text = terminal(&summary, &TableArgs::default()).unwrap();
         let lines: Vec<String> =
             text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        for line in ["Composed of other figures", "equal weight prior 0.500", "equal weight random -"] {
+        for line in [
+            "Composed of other figures",
+            "equal weight prior 0.500 [0.400, 0.600] 40 12",
+            "equal weight random - - -",
+        ] {
             assert!(lines.iter().any(|found| found == line), "{line} in\n{text}");
         }
         let page = crate::report::html(&summary, &[]).unwrap();
-        assert!(page.contains("<td>equal weight</td><td>prior</td><td class=\"num\">0.500</td>"), "{page}");
+        assert!(
+            page.contains("<td>equal weight</td><td>prior</td><td class=\"num\">0.500 [0.400, 0.600]</td>"),
+            "{page}"
+        );
     }
 
     #[test]

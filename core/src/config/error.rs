@@ -1,10 +1,11 @@
 //! Config errors with file and line.
 
+use super::MAX_CONFIG_BYTES;
 use crate::fault::{Fault, Segment, dotted};
 use crate::registry::Params;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// A fault located in a config: `run.toml:3: sampler 'semantic': neighbors: expected u32`.
@@ -72,6 +73,21 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(name: &str, text: String, base: Option<PathBuf>) -> Self {
         Self { name: name.to_owned(), base, overridden: Vec::new(), text }
+    }
+
+    /// Reads a config file.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let unreadable =
+            |error| ConfigError::without_source(&name, crate::fault::file_fault("read", path, &error));
+        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+        if bytes > MAX_CONFIG_BYTES {
+            let what = format!("{bytes} bytes; a config has at most {MAX_CONFIG_BYTES}");
+            return Err(ConfigError::without_source(&name, Fault::config(what)));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
+        Ok(Self::new(&name, text, base))
     }
 
     /// The file as plain values.

@@ -5,10 +5,12 @@
 
 mod error;
 mod overrides;
+mod plugins;
 mod run_table;
 
 pub use error::ConfigError;
 pub use overrides::{Override, Overrides};
+pub use plugins::PluginEntry;
 pub use run_table::{Composite, CompositePart, MissingCells, RunTable, Slice};
 
 use crate::fault::{Fault, Segment};
@@ -63,7 +65,7 @@ pub struct RunConfig {
     /// Composite figures.
     pub composites: Vec<Composite>,
     /// Plug-in libraries.
-    pub plugins: Vec<PathBuf>,
+    pub plugins: Vec<PluginEntry>,
     source: Source,
 }
 
@@ -88,21 +90,8 @@ impl RunConfig {
     /// # Errors
     /// A config error with file and line: bad TOML, unknown tables, a missing `use`, unknown names or fields.
     pub fn load(path: &Path, overrides: &Overrides, registry: &Registry) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
-        let bytes = std::fs::metadata(path)
-            .map_err(|error| {
-                ConfigError::without_source(&name, crate::fault::file_fault("read", path, &error))
-            })?
-            .len();
-        if bytes > MAX_CONFIG_BYTES {
-            let what = format!("{bytes} bytes; a config has at most {MAX_CONFIG_BYTES}");
-            return Err(ConfigError::without_source(&name, Fault::config(what)));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::without_source(&name, crate::fault::file_fault("read", path, &error))
-        })?;
-        let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
-        Self::parse(&name, text, base, overrides, registry)
+        let source = Source::read(path)?;
+        Self::of_source(source, overrides, registry)
     }
 
     /// Reads a config from text; `base` is the folder that relative paths are taken against.
@@ -116,11 +105,31 @@ impl RunConfig {
         overrides: &Overrides,
         registry: &Registry,
     ) -> Result<Self, ConfigError> {
-        let mut source = Source::new(name, text, base);
+        Self::of_source(Source::new(name, text, base), overrides, registry)
+    }
+
+    fn of_source(
+        mut source: Source,
+        overrides: &Overrides,
+        registry: &Registry,
+    ) -> Result<Self, ConfigError> {
         let mut root = source.values()?;
         overrides.apply(&mut root, registry).map_err(|fault| source.error(fault))?;
         source.overridden = overrides.paths();
-        Self::from_values(&root, source.clone()).map_err(|fault| source.error(fault))
+        let config = Self::from_values(&root, source.clone()).map_err(|fault| source.error(fault))?;
+        #[cfg(feature = "engine")]
+        source.check_plugins(&config.plugins, registry)?;
+        Ok(config)
+    }
+
+    /// Loads the libraries that a config file names, so that the registry knows their components when the config is
+    /// read. Their code runs. A library that the registry holds already is not loaded again.
+    ///
+    /// # Errors
+    /// A file that cannot be read, bad TOML, and as [`Registry::load`], each with the line.
+    #[cfg(feature = "engine")]
+    pub fn load_plugins(path: &Path, registry: &mut Registry) -> Result<(), ConfigError> {
+        Source::read(path)?.load_plugins(registry)
     }
 
     fn from_values(root: &Params, source: Source) -> Result<Self, Fault> {
@@ -139,11 +148,6 @@ impl RunConfig {
             None => RunTable::default(),
         };
         run.check().map_err(|fault| fault.at("run"))?;
-        if root.get("plugins").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-            return Err(Fault::unsupported("this version loads no plug-in libraries")
-                .at("plugins")
-                .help("link the component in, as examples/first_component.rs does"));
-        }
         let stem = Path::new(&source.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
         let metrics = match root.get("metrics") {
             None => default_metrics(),
@@ -163,10 +167,7 @@ impl RunConfig {
                 Some(list) => spec_from(list).map_err(|fault| fault.at("composite"))?,
                 None => Vec::new(),
             },
-            plugins: match root.get("plugins") {
-                Some(list) => spec_from(list).map_err(|fault| fault.at("plugins"))?,
-                None => Vec::new(),
-            },
+            plugins: plugins::entries(root)?,
             source,
         })
     }

@@ -152,10 +152,20 @@ fn near(root: &Params, path: &[Segment]) -> String {
 /// the command line are taken against the working directory.
 fn typed(root: &Params, registry: &Registry, one: &Override) -> Result<Value, String> {
     let ty = field_type(root, registry, &one.path).unwrap_or_default();
-    let inner = ty.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>')).unwrap_or(&ty);
-    let is_none = inner != ty && (one.value == "none" || one.value == "null" || one.value.is_empty());
-    Ok(match inner {
-        _ if is_none => Value::Null,
+    let inner = within(&ty, "Option").unwrap_or(&ty);
+    if inner != ty && (one.value == "none" || one.value == "null" || one.value.is_empty()) {
+        return Ok(Value::Null);
+    }
+    value_of(inner, one)
+}
+
+/// What stands between the angle brackets of a type, e.g. `u32` of `Vec<u32>`.
+fn within<'a>(ty: &'a str, outer: &str) -> Option<&'a str> {
+    ty.strip_prefix(outer)?.strip_prefix('<')?.strip_suffix('>')
+}
+
+fn value_of(ty: &str, one: &Override) -> Result<Value, String> {
+    Ok(match ty {
         "String" => Value::String(unquoted(&one.value)),
         "f64" => match one.value.parse::<f64>() {
             Ok(number) if number.is_finite() => Value::from(number),
@@ -166,7 +176,11 @@ fn typed(root: &Params, registry: &Registry, one: &Override) -> Result<Value, St
             let path = std::path::absolute(unquoted(&one.value));
             Value::String(path.map_or_else(|_| one.value.clone(), |path| path.display().to_string()))
         }
-        _ => plain(&one.value)?,
+        // One value stands for a list of it: `family.planes=axial`.
+        _ => match within(ty, "Vec").filter(|_| !one.value.starts_with('[')) {
+            Some(item) => Value::Array(vec![value_of(item, one)?]),
+            None => plain(&one.value)?,
+        },
     })
 }
 
@@ -194,14 +208,35 @@ fn field_type(root: &Params, registry: &Registry, path: &[Segment]) -> Option<St
             .find(|field| field.name == *name)
             .map(|field| field.ty.split_whitespace().collect());
     }
+    if let ["arm" | "composite", "name" | "metric" | "missing"] | ["composite", "parts", "metric"] = keys[..]
+    {
+        return Some("String".to_owned());
+    }
     let depth = (0..path.len()).rev().find(|depth| component_kind(&path[..*depth]).is_some())?;
     let kind = component_kind(&path[..depth])?;
     let table = lookup(root, &path[..depth])?;
     let name = table.get("use")?.as_str()?;
-    let field: Vec<String> = path[depth..].iter().map(ToString::to_string).collect();
-    let field = field.join(".");
     let component = registry.find(kind, name).ok()?;
-    component.fields().into_iter().find(|info| info.name == field).map(|info| info.ty)
+    let fields = component.fields();
+    // The longest run of keys that names a field; what follows leads into its list or map.
+    let (ty, rest) = (depth + 1..=path.len()).rev().find_map(|end| {
+        let field: Vec<String> = path[depth..end].iter().map(ToString::to_string).collect();
+        let field = field.join(".");
+        fields.iter().find(|info| info.name == field).map(|info| (info.ty.as_str(), &path[end..]))
+    })?;
+    let ty: String = ty.split_whitespace().collect();
+    inside(&ty, rest).map(str::to_owned)
+}
+
+/// The type at the end of a path into lists and maps.
+fn inside<'a>(ty: &'a str, path: &[Segment]) -> Option<&'a str> {
+    let Some((first, rest)) = path.split_first() else { return Some(ty) };
+    let ty = within(ty, "Option").unwrap_or(ty);
+    let item = match first {
+        Segment::Index(_) => within(ty, "Vec")?,
+        Segment::Key(_) => within(ty, "BTreeMap")?.strip_prefix("String,")?,
+    };
+    inside(item, rest)
 }
 
 fn component_kind(path: &[Segment]) -> Option<Kind> {

@@ -72,14 +72,19 @@ impl Component for Linked {
     }
 
     fn fields(&self) -> Vec<FieldInfo> {
-        let mut rows = Vec::new();
-        list(self.0.fields, &(self.0.defaults)(), "", &mut rows);
-        rows
+        entry_fields(self.0)
     }
 
     fn build(&self, params: &Value, cx: &BuildContext) -> Result<(Live, Value), Fault> {
         (self.0.build)(params, cx)
     }
+}
+
+/// The parameters of an entry, nested ones with dotted names.
+pub(crate) fn entry_fields(entry: &Entry) -> Vec<FieldInfo> {
+    let mut rows = Vec::new();
+    list(entry.fields, &(entry.defaults)(), "", &mut rows);
+    rows
 }
 
 fn list(fields: &[Field], defaults: &Value, prefix: &str, rows: &mut Vec<FieldInfo>) {

@@ -7,6 +7,7 @@ mod suggest;
 
 pub use crate::build_context::BuildContext;
 pub use component::{Built, Identity, Kind, Live, Slot, spec_from};
+pub(crate) use entry::entry_fields;
 #[doc(hidden)]
 pub use entry::probe;
 pub use entry::{BuildFn, Described, Entry, Field};
@@ -16,6 +17,7 @@ pub use suggest::suggest;
 use crate::fault::{Cause, Fault};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Parameters of a component as written: a JSON object that holds `use` and the component's own fields.
 pub type Params = serde_json::Map<String, Value>;
@@ -30,6 +32,10 @@ pub trait Component: Send + Sync {
     fn summary(&self) -> &str;
     /// Package or library it comes from.
     fn origin(&self) -> &str;
+    /// The library file, for loaded components.
+    fn library(&self) -> Option<&Path> {
+        None
+    }
     /// Digest of the library file, for loaded components.
     fn sha256(&self) -> Option<&str> {
         None
@@ -61,6 +67,8 @@ pub struct FieldInfo {
 #[derive(Default)]
 pub struct Registry {
     components: BTreeMap<(Kind, String), Box<dyn Component>>,
+    #[cfg(feature = "engine")]
+    libraries: Vec<crate::plugin::LibraryInfo>,
 }
 
 impl Registry {
@@ -87,8 +95,8 @@ impl Registry {
                     "two components are called {} '{}': one from {}, one from {}",
                     key.0,
                     key.1,
-                    other.origin(),
-                    component.origin()
+                    origin_of(other.as_ref()),
+                    origin_of(component.as_ref())
                 ))
                 .help("rename one of them"));
             }
@@ -96,6 +104,26 @@ impl Registry {
         }
         self.components.extend(added);
         Ok(())
+    }
+
+    /// Loads a plug-in library: all of its components or none. Its code runs in this process and stays until the end.
+    /// With `pin`, only a file of that SHA-256 is loaded.
+    ///
+    /// # Errors
+    /// Config faults: no such file, another digest, no plug-in, another version of the boundary, malformed rows, names
+    /// taken twice.
+    #[cfg(feature = "engine")]
+    pub fn load(&mut self, path: &Path, pin: Option<&str>) -> Result<&crate::plugin::LibraryInfo, Fault> {
+        let (info, components) = crate::plugin::load(path, pin)?;
+        self.add_all(components).map_err(|fault| fault.within(path.display()))?;
+        self.libraries.push(info);
+        self.libraries.last().ok_or_else(|| Fault::internal("a library was lost"))
+    }
+
+    /// The libraries loaded so far, in order.
+    #[cfg(feature = "engine")]
+    pub fn libraries(&self) -> &[crate::plugin::LibraryInfo] {
+        &self.libraries
     }
 
     /// All components, by kind, then name.
@@ -159,5 +187,12 @@ impl Registry {
             origin: component.origin().to_owned(),
             sha256: component.sha256().map(str::to_owned),
         })
+    }
+}
+
+fn origin_of(component: &dyn Component) -> String {
+    match component.library() {
+        Some(path) => format!("{} ({})", component.origin(), path.display()),
+        None => component.origin().to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! two arms with two samplers over one model are a paired comparison.
 
 use super::desk::{Desk, Work};
+use super::stopwatch::Spent;
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::{Flow, Logits, ModelBackend, Session, SlotId};
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
 
 /// A sequence being decoded.
 struct Live {
@@ -40,10 +42,15 @@ pub fn serve(desk: &Desk<'_>, backend: &dyn ModelBackend, receiver: Receiver<Wor
             };
             match work {
                 Ok(_) if desk.gave_up() => {}
-                Ok(work) => match session.admit(&work.request, desk.media) {
-                    Ok(slot) => live.push(Live { slot, work, history: Vec::new(), notes: Vec::new() }),
-                    Err(fault) => desk.settle(work, Err(fault)),
-                },
+                Ok(work) => {
+                    let started = Instant::now();
+                    let admitted = session.admit(&work.request, desk.media);
+                    desk.counts.spend(work.arm, Spent { model: started.elapsed(), ..Spent::default() });
+                    match admitted {
+                        Ok(slot) => live.push(Live { slot, work, history: Vec::new(), notes: Vec::new() }),
+                        Err(fault) => desk.settle(work, Err(fault)),
+                    }
+                }
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => open = false,
             }
@@ -65,7 +72,12 @@ pub fn serve(desk: &Desk<'_>, backend: &dyn ModelBackend, receiver: Receiver<Wor
 fn step(desk: &Desk<'_>, session: &mut dyn Session, live: Vec<Live>) -> Result<Vec<Live>, Fault> {
     let slots: Vec<SlotId> = live.iter().map(|one| one.slot).collect();
     let picks = {
+        let started = Instant::now();
         let logits = session.logits(&slots)?;
+        let share = started.elapsed() / live.len().max(1) as u32;
+        for one in &live {
+            desk.counts.spend(one.work.arm, Spent { model: share, tokens: 1, ..Spent::default() });
+        }
         if logits.rows != live.len() {
             return Err(Fault::internal(format!(
                 "{} rows of logits for {} sequences",
@@ -140,7 +152,10 @@ fn choose(desk: &Desk<'_>, logits: &Logits<'_>, live: &[Live]) -> Vec<Result<Pic
             })
             .collect();
         let mut sampler = desk.parts.arms[arm].sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        for (index, pick) in indices.iter().zip(pick_rows(sampler.as_mut(), logits, &rows)) {
+        let started = Instant::now();
+        let chosen = pick_rows(sampler.as_mut(), logits, &rows);
+        desk.counts.spend(arm, Spent { sampler: started.elapsed(), ..Spent::default() });
+        for (index, pick) in indices.iter().zip(chosen) {
             picks[*index] = Some(pick);
         }
     }

@@ -4,10 +4,12 @@ use super::gate::{Gate, Patience};
 use super::journal::{Index, Journal, Line};
 use super::parts::Parts;
 use super::progress::Progress;
+use super::stopwatch::Spent;
 use crate::fault::{Cause, Fault};
 use crate::media::Media;
 use crate::prompt::Prompt;
 use crate::reply::{Reply, Request};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -50,6 +52,19 @@ pub struct Counts {
     pub tokens: AtomicU64,
     /// Microseconds spent drawing, over all threads.
     pub drawing_us: AtomicU64,
+    /// Time of step-by-step decoding by index of the arm.
+    pub decoding: Mutex<BTreeMap<usize, Spent>>,
+}
+
+impl Counts {
+    /// Adds time of step-by-step decoding to an arm's.
+    pub fn spend(&self, arm: usize, spent: Spent) {
+        let mut decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = decoding.entry(arm).or_default();
+        total.tokens += spent.tokens;
+        total.model += spent.model;
+        total.sampler += spent.sampler;
+    }
 }
 
 /// One request on its way to a model.
@@ -149,7 +164,7 @@ impl Desk<'_> {
 }
 
 /// What a panic said.
-pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -6,7 +6,7 @@ use super::exit::{Exit, RunError};
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
-use super::lanes::in_lanes;
+use super::lanes::{in_lanes, lanes};
 use super::manifest::Manifest;
 use super::media::RunMedia;
 use super::media_store::MediaStore;
@@ -17,7 +17,8 @@ use super::plan::{
 use super::progress::Progress;
 use super::score::{Prompts, score_arm};
 use super::scores_file::ScoresFile;
-use super::summary::RunSummary;
+use super::stopwatch::{Decoding, Spent};
+use super::summary::{CompositeFigure, RunSummary};
 use super::tables::{PairedValues, Tables, paired_values};
 use crate::case::Case;
 use crate::config::RunConfig;
@@ -32,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Questions drawn together by `build`.
@@ -87,6 +88,9 @@ pub struct Timings {
     pub tokens_per_second: Option<f64>,
     /// Seconds spent drawing pictures, over all threads.
     pub drawing_seconds: f64,
+    /// Speed of step-by-step decoding by arm: model and sampler apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub decoding: BTreeMap<String, Decoding>,
 }
 
 /// Plans a run and draws all pictures without asking any model.
@@ -135,7 +139,8 @@ fn write_prompts(desk: &Desk<'_>, folder: &Path, cases: &BTreeMap<String, Case>)
             if chunk.is_empty() {
                 return Ok(());
             }
-            let lines: Vec<Vec<u8>> = in_lanes(&chunk, |question| drawn_lines(desk, question, cases));
+            let lines: Vec<Vec<u8>> =
+                in_lanes(&chunk, lanes(), |question| drawn_lines(desk, question, cases));
             for line in lines {
                 out.write_all(&line)?;
             }
@@ -256,7 +261,7 @@ fn recorded<T>(
 }
 
 /// A run on its folder.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     locked: RunFolder,
     manifest: Manifest,
     parts: Parts,
@@ -265,7 +270,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn open(
+    pub(super) fn open(
         config: &RunConfig,
         parts: Parts,
         options: &RunOptions,
@@ -286,7 +291,7 @@ impl<'a> Job<'a> {
         Ok(Self { locked, manifest, parts, options: options.clone(), progress })
     }
 
-    fn with_desk<T>(
+    pub(super) fn with_desk<T>(
         &self,
         work: impl FnOnce(&Desk<'_>, &VolumeStore) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
@@ -326,7 +331,7 @@ impl<'a> Job<'a> {
     }
 
     /// The plan, from an earlier process where it still holds.
-    fn plan(
+    pub(super) fn plan(
         &self,
         desk: &Desk<'_>,
         store: &VolumeStore,
@@ -386,8 +391,12 @@ impl<'a> Job<'a> {
             row.missing = scores.missing;
             summary.arms.push(row);
             for composite in &self.manifest.composites {
-                let value = tables.composite(composite, &scores)?;
-                summary.composites.push((composite.name.clone(), arm.name.clone(), value));
+                let figure = tables.composite(composite, &scores)?;
+                summary.composites.push(CompositeFigure {
+                    name: composite.name.clone(),
+                    arm: arm.name.clone(),
+                    figure,
+                });
             }
             for (reason, count) in &scores.dropped {
                 let most = summary.plan.dropped.entry(reason.clone()).or_default();
@@ -440,7 +449,7 @@ fn survey(folder: &Path, seed: u64) -> Result<(Vec<String>, BTreeSet<String>), F
 
 /// Seconds per stage.
 #[derive(Default)]
-struct Clock(BTreeMap<String, f64>);
+pub(super) struct Clock(BTreeMap<String, f64>);
 
 impl Clock {
     fn time<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
@@ -461,6 +470,13 @@ impl Clock {
             requests_per_second: per_second(asked),
             tokens_per_second: per_second(desk.counts.tokens.load(Ordering::Relaxed)),
             drawing_seconds: desk.counts.drawing_us.load(Ordering::Relaxed) as f64 / 1e6,
+            decoding: {
+                let spent = desk.counts.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+                let named = |(arm, spent): (&usize, &Spent)| {
+                    Some((desk.parts.arms.get(*arm)?.name.clone(), Decoding::from(*spent)))
+                };
+                spent.iter().filter_map(named).collect()
+            },
         };
         write_json(&folder.join("timings.json"), &timings)
     }

@@ -4,7 +4,7 @@ use super::decode;
 use super::desk::{Desk, Work, guarded};
 use super::exit::RunError;
 use super::journal::Line;
-use super::lanes::in_lanes;
+use super::lanes::{in_lanes, lanes};
 use super::parts::Arm;
 use super::plan::QuestionReader;
 use crate::case::Case;
@@ -107,7 +107,8 @@ fn feed(
         if chunk.is_empty() || desk.gave_up() {
             return Ok(());
         }
-        let made: Vec<Result<Vec<Work>, Fault>> = in_lanes(&chunk, |question| prepare(desk, question, cases));
+        let made: Vec<Result<Vec<Work>, Fault>> =
+            in_lanes(&chunk, lanes(), |question| prepare(desk, question, cases));
         for works in made {
             for work in works? {
                 let model = desk.parts.arms[work.arm].model;

@@ -7,9 +7,14 @@
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The results of `work` in the order of `items`; at most as many items as the pool has threads are in work at once.
-pub(super) fn in_lanes<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let lanes = rayon::current_num_threads().min(items.len());
+/// As many as the pool has threads: for work that computes.
+pub(super) fn lanes() -> usize {
+    rayon::current_num_threads()
+}
+
+/// The results of `work` in the order of `items`; at most `lanes` items are in work at once.
+pub(super) fn in_lanes<T: Sync, R: Send>(items: &[T], lanes: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let lanes = lanes.min(items.len());
     if lanes < 2 {
         return items.iter().map(work).collect();
     }
@@ -47,19 +52,22 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_items() {
         let items: Vec<usize> = (0..1000).collect();
-        assert_eq!(in_lanes(&items, |item| item * 3), items.iter().map(|item| item * 3).collect::<Vec<_>>());
-        assert!(in_lanes(&[] as &[usize], |item| *item).is_empty());
+        assert_eq!(
+            in_lanes(&items, 3, |item| item * 3),
+            items.iter().map(|item| item * 3).collect::<Vec<_>>()
+        );
+        assert!(in_lanes(&[] as &[usize], 3, |item| *item).is_empty());
     }
 
     #[test]
     fn no_more_items_are_begun_than_there_are_lanes_even_when_each_waits_for_the_pool() {
         let (begun, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        in_lanes(&[(); 64], |()| {
+        in_lanes(&[(); 64], 3, |()| {
             most.fetch_max(begun.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let sum: u64 = (0..10_000u64).into_par_iter().sum();
             begun.fetch_sub(1, Ordering::SeqCst);
             sum
         });
-        assert!(most.into_inner() <= rayon::current_num_threads());
+        assert!(most.into_inner() <= 3);
     }
 }

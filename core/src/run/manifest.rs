@@ -2,11 +2,13 @@
 
 use super::folder::{read_json, write_json};
 use super::parts::Parts;
+use super::plan::file_sha256;
 use crate::case::DatasetCard;
 use crate::config::{Composite, RunConfig, RunTable};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::ModelCard;
+use crate::plugin::LibraryInfo;
 use crate::registry::Identity;
 use crate::sampler::TableCard;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,9 @@ pub struct Manifest {
     pub format: String,
     /// Version of the tool that started the run.
     pub tool: String,
+    /// SHA-256 of the program that started the run, where it can be read. Told, not compared: a later version may go on.
+    #[serde(default)]
+    pub tool_sha256: Option<String>,
     /// Suite.
     pub name: String,
     /// Digest over everything that decides what is asked and of whom: a run folder holds one such identity.
@@ -63,6 +68,9 @@ pub struct Manifest {
     pub composites: Vec<Composite>,
     /// `--limit`.
     pub limit: Option<u64>,
+    /// Libraries that components came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<LibraryInfo>,
 }
 
 impl Manifest {
@@ -71,6 +79,7 @@ impl Manifest {
         let mut manifest = Self {
             format: "situs-manifest-1".to_owned(),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
+            tool_sha256: std::env::current_exe().ok().and_then(|path| file_sha256(&path).ok()),
             name: config.name.clone(),
             identity: String::new(),
             dataset: parts.dataset_identity.clone(),
@@ -102,6 +111,7 @@ impl Manifest {
             run: config.run.clone(),
             composites: config.composites.clone(),
             limit,
+            plugins: parts.libraries.clone(),
         };
         manifest.identity = Digest::new("situs-manifest-1").json(&manifest.deciding()).short();
         manifest

@@ -17,12 +17,15 @@ mod parts;
 mod plan;
 mod progress;
 mod recorded;
+mod rehearse;
 mod score;
 mod scores_file;
 mod select;
+mod stopwatch;
 mod summary;
 mod tables;
 
+pub(crate) use desk::panic_text;
 pub use engine::{Outcome, RunOptions, Timings, build, load_records, run, score};
 pub use exit::{Exit, RunError, exit_of};
 pub use folder::{read_json, write_json, write_whole};
@@ -31,6 +34,10 @@ pub use manifest::{ArmManifest, Manifest};
 pub use media_store::{MediaStore, encode_png, pixel_digest};
 pub use plan::{PlanFile, QuestionReader, file_sha256};
 pub use progress::{Progress, Silent};
+pub use rehearse::{Rehearsal, rehearse};
 pub use scores_file::count_rows;
 pub use select::{Candidate, Quota, select};
-pub use summary::{ArmSummary, Cell, Comparison, FacetTable, PlanCounts, RunSummary};
+pub use stopwatch::Decoding;
+pub use summary::{
+    ArmSummary, Cell, Comparison, CompositeFigure, Contrast, FacetTable, PlanCounts, RunSummary,
+};

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::metric::Metric;
 use crate::model_backend::{ModelBackend, ModelCard};
+use crate::plugin::LibraryInfo;
 use crate::prompt_renderer::PromptRenderer;
 use crate::question_family::QuestionFamily;
 use crate::registry::{Built, Identity, Registry};
@@ -87,6 +88,8 @@ pub struct Parts {
     pub roles: Vec<Role>,
     /// Metrics by reported name.
     pub metrics: BTreeMap<String, (Box<dyn Metric>, Identity)>,
+    /// Libraries that components came from.
+    pub libraries: Vec<LibraryInfo>,
 }
 
 impl Parts {
@@ -117,6 +120,7 @@ impl Parts {
             arms: Vec::new(),
             roles: Vec::new(),
             metrics,
+            libraries: registry.libraries().to_vec(),
         };
         let mut known = Known::default();
         for arm in &config.arms {

@@ -7,7 +7,7 @@ use super::consult;
 use super::desk::{Desk, guarded};
 use super::folder::{read_json, write_json, write_whole};
 use super::journal::identity;
-use super::lanes::in_lanes;
+use super::lanes::{in_lanes, lanes};
 use super::select::{Candidate, Quota, select};
 use super::summary::PlanCounts;
 use crate::case::{Case, StructureSource, VolumeRef, VolumeSource};
@@ -19,14 +19,15 @@ use crate::question_family::{AskContext, Asked};
 use crate::reply::Replies;
 use crate::structure::{Catalogue, CatalogueEntry};
 use crate::volume::{VolumeStore, catalogue_entry};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Cases asked at once; bounds what a pass holds.
-const CASES_AT_ONCE: usize = 16;
+/// Most cases that wait for consultations together.
+const MOST_CONSULTING: usize = 64;
 /// Longest line of a questions file.
 const MAX_QUESTION_BYTES: usize = 16 << 20;
 
@@ -109,7 +110,7 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     let (cases, mut damaged) = list_cases(dataset)?;
     let cases: Vec<Case> = cases.iter().map(|case| store.seen(case)).collect();
     desk.progress.stage("measure", cases.len() as u64);
-    let entries: Vec<Result<CatalogueEntry, Fault>> = in_lanes(&cases, |case| {
+    let entries: Vec<Result<CatalogueEntry, Fault>> = in_lanes(&cases, lanes(), |case| {
         interruptible(desk)?;
         let entry = catalogue_entry(case, store).and_then(oriented);
         desk.progress.advance(1);
@@ -209,8 +210,9 @@ fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, R
             }
             Asked::Questions { mut questions, left_out } => {
                 for question in &mut questions {
-                    complete(question, cases, &desk.parts.family_digest)?;
+                    place(question, cases)?;
                 }
+                questions.par_iter_mut().for_each(|question| identify(question, &desk.parts.family_digest));
                 return Ok((questions, left_out));
             }
         }
@@ -218,8 +220,8 @@ fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, R
     Err(Fault::internal(format!("the family still consults after {} rounds", consult::MAX_ROUNDS)))
 }
 
-/// Fills in what the engine knows: volumes, cluster, identity.
-fn complete(question: &mut Question, cases: &Cases, family: &str) -> Result<(), Fault> {
+/// Fills in what the engine knows of a question's cases: volumes and cluster.
+fn place(question: &mut Question, cases: &Cases) -> Result<(), Fault> {
     question.volumes.clear();
     for name in &question.cases {
         let entry = cases.catalogue.entry(name).ok_or_else(|| {
@@ -230,6 +232,10 @@ fn complete(question: &mut Question, cases: &Cases, family: &str) -> Result<(), 
             question.cluster.clone_from(&entry.cluster);
         }
     }
+    Ok(())
+}
+
+fn identify(question: &mut Question, family: &str) {
     question.id = Digest::new("situs-question-1")
         .json(&question.volumes)
         .text(family)
@@ -239,7 +245,6 @@ fn complete(question: &mut Question, cases: &Cases, family: &str) -> Result<(), 
         .text(&question.text)
         .json(&question.scene)
         .short();
-    Ok(())
 }
 
 /// Gives names small numbers.
@@ -298,13 +303,9 @@ pub fn write_plan(
     desk.progress.stage("write questions", with_questions.len() as u64);
     let path = folder.join("questions.jsonl");
     write_whole(&path, |out| {
-        for block in with_questions.iter().copied().collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
-            let texts: Vec<Result<Vec<u8>, Fault>> =
-                in_lanes(block, |case| selected_lines(desk, cases, *case, &chosen));
-            for text in texts {
-                let text = text.map_err(std::io::Error::other)?;
-                out.write_all(&text)?;
-            }
+        for case in &with_questions {
+            interruptible(desk).map_err(std::io::Error::other)?;
+            out.write_all(&selected_lines(desk, cases, *case, &chosen).map_err(std::io::Error::other)?)?;
         }
         Ok(())
     })?;
@@ -404,6 +405,14 @@ impl Asking {
     }
 }
 
+/// Cases whose questions are in memory at once. The pool of one full-size case takes tens of megabytes, and a family
+/// may use all cores for it; one that consults a model waits most of the time, so that many may wait together.
+fn cases_at_once(desk: &Desk<'_>) -> usize {
+    let most =
+        desk.parts.roles.iter().map(|role| desk.parts.models[role.model].backend.card().parallel).max();
+    most.unwrap_or(1).clamp(1, MOST_CONSULTING)
+}
+
 fn first_pass(
     desk: &Desk<'_>,
     cases: &Cases,
@@ -414,49 +423,52 @@ fn first_pass(
     let mut facets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut structures, mut levels) = (Names::default(), Names::default());
     let mut list: Vec<Candidate> = Vec::new();
-    for block in (0..cases.usable.len()).collect::<Vec<_>>().chunks(CASES_AT_ONCE) {
-        let asked: Vec<Result<Asking, Fault>> = in_lanes(block, |index| {
-            interruptible(desk)?;
-            let asked = ask(desk, cases, *index);
+    let at_once = cases_at_once(desk);
+    let blocks = (0..cases.usable.len()).collect::<Vec<_>>();
+    let answers = blocks.chunks(at_once).flat_map(|block| {
+        in_lanes(block, at_once, |case| {
+            let asked = interruptible(desk)
+                .and_then(|()| ask(desk, cases, *case))
+                .map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet));
             desk.progress.advance(1);
-            asked.map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet))
-        });
-        for (case, asked) in block.iter().copied().zip(asked) {
-            let name = &cases.usable[case].name;
-            let asked = match asked {
-                Ok(asked) => asked,
-                Err(fault) if matches!(fault.cause, Cause::Internal | Cause::Config | Cause::Unsupported) => {
-                    return Err(fault.within(name));
-                }
-                Err(fault) => {
-                    desk.progress.line(&format!("{name}: left out: {fault}"));
-                    counts.damaged.insert(name.clone(), fault.to_string());
-                    continue;
-                }
-            };
-            for (reason, count) in asked.left_out {
-                *counts.left_out.entry(reason).or_default() += count;
+            (*case, asked)
+        })
+    });
+    for (case, asked) in answers {
+        let name = &cases.usable[case].name;
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(fault) if matches!(fault.cause, Cause::Internal | Cause::Config | Cause::Unsupported) => {
+                return Err(fault.within(name));
             }
-            if let Some(modality) = asked.modality {
-                counts.asked += 1;
-                *counts.asked_by_modality.entry(modality.clone()).or_default() += 1;
-                *counts.pool_by_modality.entry(modality).or_default() += asked.traits.len() as u64;
+            Err(fault) => {
+                desk.progress.line(&format!("{name}: left out: {fault}"));
+                counts.damaged.insert(name.clone(), fault.to_string());
+                continue;
             }
-            counts.pool += asked.traits.len() as u64;
-            let mut bundles = Names::default();
-            for (facet, levels) in asked.facets {
-                facets.entry(facet).or_default().extend(levels);
-            }
-            for Traits { id, cell, bundle, structures: [a, b], level } in asked.traits {
-                list.push(Candidate {
-                    case,
-                    cell,
-                    bundle: u64::from(bundles.id(&bundle)),
-                    structures: [structures.id(&a), structures.id(&b)],
-                    level: levels.id(&level),
-                    id,
-                });
-            }
+        };
+        for (reason, count) in asked.left_out {
+            *counts.left_out.entry(reason).or_default() += count;
+        }
+        if let Some(modality) = asked.modality {
+            counts.asked += 1;
+            *counts.asked_by_modality.entry(modality.clone()).or_default() += 1;
+            *counts.pool_by_modality.entry(modality).or_default() += asked.traits.len() as u64;
+        }
+        counts.pool += asked.traits.len() as u64;
+        let mut bundles = Names::default();
+        for (facet, levels) in asked.facets {
+            facets.entry(facet).or_default().extend(levels);
+        }
+        for Traits { id, cell, bundle, structures: [a, b], level } in asked.traits {
+            list.push(Candidate {
+                case,
+                cell,
+                bundle: u64::from(bundles.id(&bundle)),
+                structures: [structures.id(&a), structures.id(&b)],
+                level: levels.id(&level),
+                id,
+            });
         }
     }
     check_names(table, &facets)?;

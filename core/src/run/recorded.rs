@@ -14,7 +14,7 @@ use crate::prompt::Prompt;
 use crate::prompt_renderer::PromptRenderer;
 use crate::question::Question;
 use crate::question_family::QuestionFamily;
-use crate::registry::{BuildContext, Built, Identity, Registry};
+use crate::registry::{BuildContext, Built, Identity, Registry, Slot};
 use crate::reply::{Reply, Request, Sampling};
 use crate::sampler::{Pick, Row, Sampler};
 use std::collections::BTreeMap;
@@ -83,10 +83,10 @@ impl Parts {
     /// When the family or a metric of the manifest is not known here.
     pub fn recorded(manifest: &Manifest, registry: &Registry) -> Result<Self, Fault> {
         let cx = BuildContext { seed: manifest.run.seed, ..BuildContext::default() };
-        let family: Built<dyn QuestionFamily> = registry.build(&manifest.family.to_params(), &cx)?;
+        let family: Built<dyn QuestionFamily> = built_again(&manifest.family, manifest, registry, &cx)?;
         let mut metrics: BTreeMap<String, (Box<dyn Metric>, Identity)> = BTreeMap::new();
         for (name, identity) in &manifest.metrics {
-            let built: Built<dyn Metric> = registry.build(&identity.to_params(), &cx)?;
+            let built: Built<dyn Metric> = built_again(identity, manifest, registry, &cx)?;
             metrics.insert(name.clone(), (built.component, identity.clone()));
         }
         let mut parts = Self {
@@ -100,6 +100,7 @@ impl Parts {
             arms: Vec::new(),
             roles: Vec::new(),
             metrics,
+            libraries: registry.libraries().to_vec(),
         };
         for arm in &manifest.arms {
             let digest = Digest::new("situs-renderer-1").json(&arm.renderer).short();
@@ -154,4 +155,25 @@ impl Parts {
         }
         Ok(self)
     }
+}
+
+/// Builds a recorded component; where its library is not loaded, says which one it was.
+fn built_again<S: Slot + ?Sized>(
+    identity: &Identity,
+    manifest: &Manifest,
+    registry: &Registry,
+    cx: &BuildContext,
+) -> Result<Built<S>, Fault> {
+    if identity.sha256.is_some() && registry.find(S::KIND, &identity.name).is_err() {
+        let library = manifest.plugins.iter().find(|library| library.name == identity.origin);
+        let path = library.map(|library| library.path.display().to_string()).unwrap_or_default();
+        return Err(Fault::config(format!(
+            "{} '{}' comes from the plug-in {}, which is not loaded",
+            S::KIND,
+            identity.name,
+            identity.origin
+        ))
+        .help(format!("name its library: --plugin {path}")));
+    }
+    registry.build(&identity.to_params(), cx)
 }

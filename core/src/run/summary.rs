@@ -24,9 +24,9 @@ pub struct RunSummary {
     pub arms: Vec<ArmSummary>,
     /// Paired differences between arms on the same questions.
     pub comparisons: Vec<Comparison>,
-    /// Composite figures declared in the config: name, arm, value.
+    /// Composite figures declared in the config, per arm.
     #[serde(default)]
-    pub composites: Vec<(String, String, Option<f64>)>,
+    pub composites: Vec<CompositeFigure>,
 }
 
 /// The funnel from cases to questions.
@@ -77,6 +77,38 @@ pub struct Cell {
     pub figures: BTreeMap<String, Summary>,
 }
 
+/// A composite figure of one arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompositeFigure {
+    /// Name, as the config declares it.
+    pub name: String,
+    /// Arm.
+    pub arm: String,
+    /// The figure.
+    pub figure: Summary,
+}
+
+/// What one facet changes, on questions that are alike in everything else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// Facet.
+    pub facet: String,
+    /// First level.
+    pub a: String,
+    /// Second level.
+    pub b: String,
+    /// Metric.
+    pub metric: String,
+    /// Mean of a - b over pairs.
+    pub difference: f64,
+    /// Clustered 95 % interval.
+    pub interval: Option<[f64; 2]>,
+    /// Pairs: same case, same structures, all other facets alike.
+    pub n: usize,
+    /// Clusters among them.
+    pub clusters: usize,
+}
+
 /// A marginal table over one facet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FacetTable {
@@ -106,6 +138,9 @@ pub struct ArmSummary {
     pub slices: BTreeMap<String, Cell>,
     /// Marginal tables.
     pub facets: Vec<FacetTable>,
+    /// Paired factor contrasts, for facets two of whose levels share pairs.
+    #[serde(default)]
+    pub contrasts: Vec<Contrast>,
 }
 
 /// A paired difference of two arms on the same questions.

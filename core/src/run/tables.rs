@@ -2,18 +2,24 @@
 
 use super::desk::{Desk, guarded};
 use super::score::ArmScores;
-use super::summary::{ArmSummary, Cell, Comparison, FacetTable};
+use super::summary::{ArmSummary, Cell, Comparison, Contrast, FacetTable};
 use crate::config::{Composite, MissingCells, RunTable, Slice};
 use crate::fault::{Cause, Fault};
 use crate::metric::Metric;
 use crate::record::{AnswerState, Record, Score, Scored, ScoredRecord, Summary};
-use crate::stats;
+use crate::stats::{self, WeightedPart};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Levels that a facet may have to get a table of its own when the config names none.
 const MOST_LEVELS: usize = 24;
 /// Arms that are compared pair by pair; beyond, only with the first.
 const MOST_PAIRED: usize = 8;
+
+/// Levels beyond which a facet's levels are not compared pair by pair.
+const MOST_CONTRASTED: usize = 8;
+/// Pairs below which nothing is said of two levels.
+const FEWEST_PAIRS: usize = 10;
 
 /// Makes the cells of one run.
 pub struct Tables<'a> {
@@ -64,6 +70,7 @@ impl Tables<'_> {
             overall: self.cell(scores, &all)?,
             slices,
             facets,
+            contrasts: self.contrasts(scores),
         })
     }
 
@@ -180,10 +187,7 @@ impl Tables<'_> {
             .iter()
             .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
             .collect();
-        let plain = of
-            .iter()
-            .all(|(_, score)| matches!(score.stats[..], [value, one] if one == 1.0 && value == score.value));
-        if plain { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
+        if is_plain_mean(&of) { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
     }
 
     fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {
@@ -237,27 +241,130 @@ impl Tables<'_> {
         list
     }
 
-    /// A composite figure of one arm.
+    /// A composite figure of one arm, with the error of the whole where every part is a plain mean.
     ///
     /// # Errors
     /// When a metric is broken.
-    pub fn composite(&self, composite: &Composite, scores: &ArmScores) -> Result<Option<f64>, Fault> {
-        let (mut sum, mut weights) = (0.0, 0.0);
+    pub fn composite(&self, composite: &Composite, scores: &ArmScores) -> Result<Summary, Fault> {
+        let mut parts = Vec::new();
+        let (mut sum, mut weights, mut plain, mut n) = (0.0, 0.0, true, 0);
         for part in &composite.parts {
-            let cell = self.cell(scores, &filtered(scores, &part.filter))?;
-            let value = cell.figures.get(&part.metric).and_then(|figure| figure.value);
+            let indices = filtered(scores, &part.filter);
+            let of = scored(scores.scores.get(&part.metric), scores, &indices);
+            let figure = self.cell(scores, &indices)?.figures.remove(&part.metric);
+            let value = figure.and_then(|figure| figure.value);
             match (value, composite.missing) {
-                (Some(value), _) => {
-                    sum += part.weight * value;
-                    weights += part.weight;
-                }
-                (None, MissingCells::Void) => return Ok(None),
-                (None, MissingCells::Skip) => {}
-                (None, MissingCells::Zero) => weights += part.weight,
+                (None, MissingCells::Void) => return Ok(Summary::nothing()),
+                (None, MissingCells::Skip) => continue,
+                (value, _) => sum += part.weight * value.unwrap_or(0.0),
+            }
+            weights += part.weight;
+            plain &= is_plain_mean(&of);
+            n += of.len();
+            let questions = by_question(&of);
+            parts.push(WeightedPart {
+                weight: part.weight,
+                values: questions.values().map(|(value, ..)| *value).collect(),
+                clusters: questions.into_values().map(|(.., cluster)| cluster).collect(),
+            });
+        }
+        let whole = plain.then(|| stats::weighted_means(&parts)).flatten();
+        Ok(match whole {
+            Some(whole) => whole.into(),
+            None if weights > 0.0 => Summary {
+                value: Some(sum / weights),
+                n,
+                estimator: "weighted mean of figures".to_owned(),
+                ..Summary::nothing()
+            },
+            None => Summary::nothing(),
+        })
+    }
+
+    /// What each facet changes on questions that are alike in everything else.
+    fn contrasts(&self, scores: &ArmScores) -> Vec<Contrast> {
+        let mut contrasts = Vec::new();
+        for (facet, levels) in self.levels(&scores.records) {
+            if levels.len() > MOST_CONTRASTED {
+                continue;
+            }
+            let keys: Vec<String> =
+                scores.records.par_iter().map(|record| record.question.pair_key(&facet)).collect();
+            for (metric, values) in &scores.scores {
+                contrasts.extend(of_facet(&facet, metric, &keys, &scores.records, values));
             }
         }
-        Ok((weights > 0.0).then(|| sum / weights))
+        contrasts
     }
+}
+
+/// Sum and count over trials and draws, by level.
+type Levels<'a> = BTreeMap<&'a str, (f64, f64)>;
+
+/// Pairs of levels of one facet that share enough questions.
+fn of_facet(
+    facet: &str,
+    metric: &str,
+    keys: &[String],
+    records: &[Record],
+    values: &[Option<Score>],
+) -> Vec<Contrast> {
+    let mut pairs: BTreeMap<&str, (Levels<'_>, &str)> = BTreeMap::new();
+    for ((key, record), score) in keys.iter().zip(records).zip(values) {
+        let Some(score) = score else { continue };
+        let (levels, _) =
+            pairs.entry(key).or_insert_with(|| (Levels::new(), record.question.cluster.as_str()));
+        let sum = levels.entry(record.question.facet(facet)).or_default();
+        *sum = (sum.0 + score.value, sum.1 + 1.0);
+    }
+    let names: BTreeSet<&str> = pairs.values().flat_map(|(levels, _)| levels.keys().copied()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut contrasts = Vec::new();
+    for (position, a) in names.iter().enumerate() {
+        for b in &names[position + 1..] {
+            let (mut first, mut second, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
+            for (levels, cluster) in pairs.values() {
+                if let (Some((sum_a, n_a)), Some((sum_b, n_b))) = (levels.get(a), levels.get(b)) {
+                    first.push(sum_a / n_a);
+                    second.push(sum_b / n_b);
+                    clusters.push(*cluster);
+                }
+            }
+            if first.len() < FEWEST_PAIRS {
+                continue;
+            }
+            let Some(paired) = stats::paired_difference(&first, &second, &clusters) else { continue };
+            contrasts.push(Contrast {
+                facet: facet.to_owned(),
+                a: (*a).to_owned(),
+                b: (*b).to_owned(),
+                metric: metric.to_owned(),
+                difference: paired.difference,
+                interval: paired.interval.filter(|(low, high)| high > low).map(|(low, high)| [low, high]),
+                n: first.len(),
+                clusters: paired.clusters,
+            });
+        }
+    }
+    contrasts
+}
+
+/// Records with a score among `indices`.
+fn scored<'a>(
+    scores: Option<&'a Vec<Option<Score>>>,
+    arm: &'a ArmScores,
+    indices: &[usize],
+) -> Vec<(&'a Record, &'a Score)> {
+    let Some(scores) = scores else { return Vec::new() };
+    indices
+        .iter()
+        .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
+        .collect()
+}
+
+/// Whether a figure over these scores is the mean of their values.
+fn is_plain_mean(of: &[(&Record, &Score)]) -> bool {
+    of.iter().all(|(_, score)| matches!(score.stats[..], [value, one] if one == 1.0 && value == score.value))
 }
 
 fn filtered(scores: &ArmScores, filter: &Slice) -> Vec<usize> {

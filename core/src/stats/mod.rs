@@ -19,6 +19,7 @@ mod power;
 mod quantile;
 mod regression;
 mod sign_flip;
+mod weighted;
 mod wilson;
 
 pub use agreement::{Distance, Weights, cohen_kappa, fleiss_kappa, krippendorff_alpha, randolph_kappa};
@@ -36,6 +37,7 @@ pub use paired::{Difference, paired_difference, unpaired_difference};
 pub use power::{PowerPlan, sample_size};
 pub use regression::{ClusteredFit, clustered_regression};
 pub use sign_flip::sign_flip_test;
+pub use weighted::{WeightedPart, weighted_means};
 pub use wilson::{agresti_coull, wald, wilson};
 
 /// Coverage of every interval that does not name its own.

@@ -23,6 +23,18 @@ impl Mask {
         Self { min, max, bits: vec![0; nx.div_ceil(WORD) * ny * nz] }
     }
 
+    /// A mask from the words of [`Mask::words`]; `None` when the ends are out of order or the words do not fit them.
+    pub(crate) fn from_words(min: [usize; 3], max: [usize; 3], words: Vec<u64>) -> Option<Self> {
+        let ordered = (0..3).all(|axis| min[axis] <= max[axis] && max[axis] < usize::MAX);
+        let bytes = ordered.then(|| Self::bytes_over(min, max)).flatten()?;
+        (bytes == words.len().checked_mul(8)?).then_some(Self { min, max, bits: words })
+    }
+
+    /// The words of all rows, x fastest, then y, then z.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.bits
+    }
+
     /// A box with every voxel inside, both ends inclusive; `min <= max` on every axis.
     pub(crate) fn filled(min: [usize; 3], max: [usize; 3]) -> Self {
         let mut mask = Self::over(min, max);

@@ -29,6 +29,7 @@ pub use resample::{
     MAX_RESAMPLED_VOXELS, resample, resample_nearest, resize_trilinear, respaced, sample_nearest,
     sample_trilinear,
 };
+pub(crate) use segmentation::Form;
 pub use segmentation::Segmentation;
 pub use sources::{GRID_TOLERANCE_MM, LabelSource, MAX_MASK_BYTES};
 pub use store::VolumeStore;

@@ -61,6 +61,11 @@ impl Segmentation {
         Self { measured, masks, boxes_only: form == Form::Boxes, form, shared, largest }
     }
 
+    /// What it was made from, and the voxels that pairs of structures share, the smaller index first.
+    pub(crate) fn origin(&self) -> (Form, &BTreeMap<(usize, usize), u64>) {
+        (self.form, &self.shared)
+    }
+
     /// A segmentation without structures.
     pub fn empty(grid: Grid) -> Self {
         let measured = Measured { grid, structures: Vec::new(), overlaps: Vec::new(), warnings: Vec::new() };

@@ -8,7 +8,8 @@ use crate::case::{Case, VolumeRef, VolumeSource};
 use crate::dataset::Dataset;
 use crate::fault::Fault;
 use crate::structure::Grid;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Volumes and segmentations by name, shared by all threads.
 ///
@@ -18,6 +19,8 @@ pub struct VolumeStore {
     dataset: Arc<dyn Dataset>,
     mirrored: bool,
     cache: Cache<Key, Held>,
+    /// Grids of volumes that have no file whose header could be read: they stay known after the voxels are dropped.
+    grids: Mutex<HashMap<VolumeRef, Grid>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -37,7 +40,7 @@ impl VolumeStore {
     /// An empty store over a data set. `budget_bytes` bounds what is held for later; the volume loaded last is always
     /// held, and what callers hold is theirs.
     pub fn new(dataset: Arc<dyn Dataset>, budget_bytes: u64, mirrored: bool) -> Self {
-        Self { dataset, mirrored, cache: Cache::new(budget_bytes) }
+        Self { dataset, mirrored, cache: Cache::new(budget_bytes), grids: Mutex::default() }
     }
 
     /// Whether everything is seen in a mirror.
@@ -113,11 +116,23 @@ impl VolumeStore {
         seen
     }
 
+    fn grids(&self) -> MutexGuard<'_, HashMap<VolumeRef, Grid>> {
+        // Every change is one insertion.
+        self.grids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The grid of an image; of a file only the header is read.
     fn grid(&self, image: &VolumeRef) -> Result<Grid, Fault> {
         match &image.source {
             VolumeSource::File { path } => Ok(read_header(path)?.canonical().0),
-            VolumeSource::Dataset { .. } => Ok(self.volume(image)?.grid),
+            VolumeSource::Dataset { .. } => {
+                if let Some(grid) = self.grids().get(image) {
+                    return Ok(*grid);
+                }
+                let grid = self.volume(image)?.grid;
+                self.grids().insert(image.clone(), grid);
+                Ok(grid)
+            }
         }
     }
 }

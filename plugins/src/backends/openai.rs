@@ -46,7 +46,7 @@ situs_core::component! {
         /// The served model. Not set: the single one that `GET /models` lists.
         pub name: Option<String> = None,
         /// Where the server answers, up to `/v1`; no part of the model's identity. Not set: the environment's
-        /// OPENAI_BASE_URL, else OpenAI itself.
+        /// OPENAI_BASE_URL or OPENAI_API_BASE, else OpenAI itself.
         pub base_url: Option<String> = None,
         /// `vllm` (and most other servers) or `openai`. Not set: `openai` for api.openai.com, `vllm` elsewhere.
         pub dialect: Option<Dialect> = None,
@@ -73,7 +73,10 @@ impl ModelBackendSpec for OpenAi {
         let base_url = self
             .base_url
             .clone()
-            .or_else(|| std::env::var("OPENAI_BASE_URL").ok().filter(|url| !url.is_empty()))
+            .or_else(|| {
+                let set = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
+                set("OPENAI_BASE_URL").or_else(|| set("OPENAI_API_BASE"))
+            })
             .unwrap_or_else(|| OFFICIAL.to_owned());
         let base_url = base_url.trim_end_matches('/').to_owned();
         self.check(&base_url)?;

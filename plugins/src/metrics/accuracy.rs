@@ -18,6 +18,11 @@ situs_core::component! {
     pub struct Accuracy {
         /// `all`: everything that is not the right answer is wrong. `parsed`: replies without a readable answer are left out.
         pub over: Over = Over::All,
+        /// Whether each question's chance level is taken off: 0 is guessing, whatever the number of options.
+        pub above_chance: bool = false,
+        /// Whether answers in the other register count (`above` for `superior`), where the family reads them so
+        /// (`lenient_register`): to stand beside the plain figure, never in its place.
+        pub lenient: bool = false,
     }
 }
 
@@ -35,6 +40,10 @@ impl Metric for Accuracy {
             AnswerState::Failed => false,
             _ => self.over == Over::All,
         };
-        Ok(counts.then(|| Score::mean(f64::from(u8::from(record.is_right())))))
+        let lenient = |flag: &str| self.lenient && record.answer.flags.iter().any(|own| own == flag);
+        let counts = counts || lenient("lenient_right") || lenient("lenient_wrong");
+        let right = record.is_right() || lenient("lenient_right");
+        let chance = if self.above_chance { record.question.chance } else { 0.0 };
+        Ok(counts.then(|| Score::mean(f64::from(u8::from(right)) - chance)))
     }
 }

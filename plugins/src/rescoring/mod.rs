@@ -5,7 +5,7 @@ mod tag_watch;
 
 pub(crate) use parameters::{Parameters, rescoring_sampler};
 
-use crate::neighbors::{Expectations, NeighborFile};
+use crate::neighbors::{Expectations, NeighborFile, own_table};
 use crate::stepping::{Asked, Stepping, refused};
 use serde::{Deserialize, Serialize};
 use situs_core::digest::sha256_of;
@@ -235,6 +235,15 @@ fn word(content: bool) -> &'static str {
 
 impl Sampler for Rescorer {
     fn prepare(&mut self, model: &dyn ModelBackend) -> Result<(), Fault> {
+        if self.table.is_none() {
+            let own = own_table(model, self.rescore.neighbors)?;
+            if own.built {
+                let path = own.file.path.display();
+                self.warnings
+                    .push(format!("neighbor table built from the model's embeddings and kept: {path}"));
+            }
+            self.table = Some(own.file);
+        }
         let mut expected = self.expected();
         let Some(file) = &mut self.table else { return Err(no_table()) };
         let name = &model.card().name;

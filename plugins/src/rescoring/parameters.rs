@@ -63,7 +63,8 @@ macro_rules! rescoring_sampler {
                 /// Rescore only after this text has appeared in the reply, e.g. `</think>`; before, the default rule
                 /// decides.
                 pub only_after: Option<String> = None,
-                /// Neighbor table, as `situs neighbors build` writes it.
+                /// Neighbor table, as `situs neighbors build` writes it. Not set: built from the model's own input
+                /// embeddings on first use and kept in the user's cache folder.
                 pub table: Option<PathBuf> = None,
                 /// Accept a table made from another checkpoint's embeddings, where both have the same tokenizer.
                 pub reuse: bool = false,

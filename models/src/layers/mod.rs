@@ -1,0 +1,19 @@
+//! What families share: products, norms, rotary positions, attention, the text decoder.
+
+mod angles;
+mod cache;
+mod decoder;
+mod feed_forward;
+mod floats;
+mod linear;
+mod norm;
+mod vision_attention;
+
+pub(crate) use angles::{Angles, Mixing, Place, frames, grid_angles, grid_places};
+pub(crate) use cache::KvCache;
+pub(crate) use decoder::{Decoder, Shape, Span};
+pub(crate) use feed_forward::{Activation, FeedForward, Gated};
+pub(crate) use floats::{broken, floats, matrix};
+pub(crate) use linear::Linear;
+pub(crate) use norm::{LayerNorm, RmsNorm};
+pub(crate) use vision_attention::VisionAttention;

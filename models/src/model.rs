@@ -1,0 +1,103 @@
+//! What a family has to say; everything else is the same for all.
+
+use crate::checkpoint::Checkpoint;
+use crate::layers::{Angles, Decoder};
+use crate::pixels::{Grid, Patches, PixelRules};
+use candle_core::Tensor;
+use situs_core::fault::Fault;
+
+/// A family of models, found by the `model_type` of its checkpoints.
+pub(crate) struct Family {
+    /// `model_type` in `config.json`.
+    pub(crate) model_type: &'static str,
+    /// Loads a checkpoint of the family.
+    pub(crate) load: fn(&Checkpoint) -> Result<Box<dyn Model>, Fault>,
+}
+
+inventory::collect!(Family);
+
+/// Loads the model of a checkpoint.
+///
+/// # Errors
+/// A family that is not known (those that are, are told); whatever the family finds wrong.
+pub(crate) fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
+    let asked = checkpoint.model_type()?;
+    match inventory::iter::<Family>().find(|family| family.model_type == asked) {
+        Some(family) => (family.load)(checkpoint),
+        None => {
+            let mut known: Vec<&str> = inventory::iter::<Family>().map(|family| family.model_type).collect();
+            known.sort_unstable();
+            Err(Fault::unsupported(format!(
+                "{}: model_type '{asked}' is not known",
+                checkpoint.folder().join("config.json").display()
+            ))
+            .help(format!("known: {}; serve other models and use the backend 'openai'", known.join(", "))))
+        }
+    }
+}
+
+/// Token ids of placeholders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// Stands for a token of a picture.
+    pub(crate) image: u32,
+    /// Stands for a token of a video.
+    pub(crate) video: u32,
+    /// Opens a picture.
+    pub(crate) start: u32,
+    /// Closes a picture.
+    pub(crate) end: u32,
+}
+
+/// Texts of the placeholders.
+pub(crate) struct MarkTexts {
+    /// Of [`Marks::image`].
+    pub(crate) image: String,
+    /// Of [`Marks::video`].
+    pub(crate) video: String,
+    /// Of [`Marks::start`].
+    pub(crate) start: String,
+    /// Of [`Marks::end`].
+    pub(crate) end: String,
+}
+
+/// Placeholders that stand side by side, and where their tokens stand in space and time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Run {
+    /// The patches behind them.
+    pub(crate) grid: Grid,
+    /// Positions between two steps of time.
+    pub(crate) interval: f64,
+}
+
+/// What takes the place of one placeholder of the chat template.
+pub(crate) struct Expansion {
+    /// Text with one placeholder for each run.
+    pub(crate) text: String,
+    /// The runs.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// What a vision tower makes of a picture or video.
+pub(crate) struct Sight {
+    /// Features in place of the embeddings, `[tokens, hidden]`.
+    pub(crate) features: Tensor,
+    /// Features added after the first layers of the decoder, one tensor a layer.
+    pub(crate) lifts: Vec<Tensor>,
+}
+
+/// A loaded vision-language model.
+pub(crate) trait Model: Send + Sync {
+    /// The text decoder.
+    fn decoder(&self) -> &Decoder;
+    /// Rotary positions of the decoder.
+    fn angles(&self) -> &Angles;
+    /// How pictures become pixels.
+    fn pixels(&self) -> &PixelRules;
+    /// Placeholders.
+    fn marks(&self) -> Marks;
+    /// What stands for a video of that grid in a prompt; `fps` frames make a second.
+    fn video(&self, grid: Grid, fps: f64, texts: &MarkTexts) -> Expansion;
+    /// Runs the vision tower.
+    fn see(&self, patches: &Patches) -> Result<Sight, Fault>;
+}

@@ -1,0 +1,9 @@
+//! From pictures to the numbers that a vision tower takes, as the published processors make them.
+
+mod patches;
+mod resample;
+mod rules;
+
+pub(crate) use patches::{Grid, Patches};
+use resample::resample;
+pub(crate) use rules::{Bounds, Defaults, PixelRules};

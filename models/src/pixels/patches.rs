@@ -1,0 +1,94 @@
+//! Pictures cut into patches.
+
+use super::{PixelRules, resample};
+use situs_core::fault::Fault;
+use situs_core::media::Picture;
+
+/// Patches along time, rows and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// Along time: 1 for a picture.
+    pub(crate) time: usize,
+    /// Along rows.
+    pub(crate) rows: usize,
+    /// Along columns.
+    pub(crate) columns: usize,
+}
+
+impl Grid {
+    /// Patches in all.
+    pub(crate) fn patches(self) -> usize {
+        self.time * self.rows * self.columns
+    }
+
+    /// Tokens in all, where `merge x merge` patches make one.
+    pub(crate) fn tokens(self, merge: usize) -> usize {
+        self.time * self.frame_tokens(merge)
+    }
+
+    /// Tokens of one step of time.
+    pub(crate) fn frame_tokens(self, merge: usize) -> usize {
+        (self.rows / merge) * (self.columns / merge)
+    }
+}
+
+/// A picture or video, cut.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Patches {
+    /// `[patches, channel, time, row, column]`; patches of one token lie side by side: time, block row, block column, row
+    /// in block, column in block.
+    pub(crate) values: Vec<f32>,
+    /// Patches along each axis.
+    pub(crate) grid: Grid,
+}
+
+/// Cuts frames of `size` (width, height), RGB row by row, at least one. Frames are resized, normalised, and the last one
+/// repeated to fill the last step of time; a single frame fills its step.
+///
+/// # Errors
+/// A picture whose bytes do not fit its size; sizes that the rules refuse.
+pub(super) fn cut(frames: &[&Picture], target: (usize, usize), rules: &PixelRules) -> Result<Patches, Fault> {
+    let (width, height) = target;
+    let &PixelRules { patch, merge, temporal, .. } = rules;
+    let mut resized = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let size = (frame.width as usize, frame.height as usize);
+        if frame.rgb.len() != size.0 * size.1 * 3 {
+            let what = format!("a picture of {} x {} with {} bytes", size.0, size.1, frame.rgb.len());
+            return Err(Fault::data(what));
+        }
+        resized.push(resample(&frame.rgb, size, target));
+    }
+    let levels = rules.levels();
+    let grid = Grid { time: frames.len().div_ceil(temporal), rows: height / patch, columns: width / patch };
+    let mut values = Vec::with_capacity(grid.patches() * 3 * temporal * patch * patch);
+    for time in 0..grid.time {
+        let step: Vec<&[u8]> = (0..temporal)
+            .filter_map(|offset| resized.get(time * temporal + offset).or(resized.last()))
+            .map(Vec::as_slice)
+            .collect();
+        for block_row in 0..grid.rows / merge {
+            for block_column in 0..grid.columns / merge {
+                for within in 0..merge * merge {
+                    let row = (block_row * merge + within / merge) * patch;
+                    let column = (block_column * merge + within % merge) * patch;
+                    for (channel, level) in levels.iter().enumerate() {
+                        for frame in &step {
+                            for y in row..row + patch {
+                                let start = (y * width + column) * 3;
+                                let line = &frame[start..start + patch * 3];
+                                values.extend(
+                                    line.iter()
+                                        .skip(channel)
+                                        .step_by(3)
+                                        .map(|value| level[usize::from(*value)]),
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(Patches { values, grid })
+}

@@ -1,0 +1,137 @@
+//! Models against outputs that transformers 5.23.0 recorded, stage by stage. The committed references were made by
+//! `tests/make_reference.py --family FAMILY --seed 0 --trim`; more are made where Python with torch exists.
+
+use situs_models::parity::{Compared, check};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn fixture(family: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family)
+}
+
+/// Every stage that differs, and a panic if there is one; what was compared otherwise.
+fn agreeing(folder: &Path) -> Vec<Compared> {
+    let report = check(folder, &folder.join("reference")).unwrap();
+    let differing: Vec<&Compared> = report.cases.iter().filter(|one| !one.skipped && !one.pass).collect();
+    assert!(differing.is_empty(), "{}: {differing:#?}", folder.display());
+    assert!(report.ok);
+    report.cases
+}
+
+fn compared<'a>(cases: &'a [Compared], stage: &str) -> Vec<&'a str> {
+    let found = cases.iter().filter(|one| one.stage == stage && !one.skipped);
+    found.map(|one| one.case.as_str()).collect()
+}
+
+#[test]
+fn committed_references_agree_at_every_stage() {
+    let all = ["image", "image_resized", "image_shrunk", "slices", "text", "video"];
+    for family in ["qwen3_vl", "qwen2_5_vl"] {
+        let cases = agreeing(&fixture(family));
+        for stage in ["ids", "positions", "hidden", "prefill", "steps"] {
+            assert_eq!(compared(&cases, stage), all, "{family} {stage}");
+        }
+        for stage in ["pixels", "vision"] {
+            let pictures: Vec<&str> = all.into_iter().filter(|case| *case != "text").collect();
+            assert_eq!(compared(&cases, stage), pictures, "{family} {stage}");
+        }
+    }
+}
+
+#[test]
+fn resized_pixels_are_equal_to_the_bit() {
+    for family in ["qwen3_vl", "qwen2_5_vl"] {
+        for one in agreeing(&fixture(family)) {
+            if one.stage == "pixels" && !one.skipped {
+                assert_eq!(one.max_abs, Some(0.0), "{family} {}", one.case);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_changed_weight_is_found_where_it_acts() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&fixture("qwen3_vl"), folder.path());
+    let path = folder.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The tensors of the tower lie last; the very last one is its table of positions.
+    let end = bytes.len();
+    for number in bytes[end - 49 * 32 * 4..].as_chunks_mut::<4>().0 {
+        *number = (f32::from_le_bytes(*number) * 1.5).to_le_bytes();
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let report = check(folder.path(), &folder.path().join("reference")).unwrap();
+    assert!(!report.ok);
+    let failing: Vec<(&str, &str)> = report
+        .cases
+        .iter()
+        .filter(|one| !one.skipped && !one.pass)
+        .map(|one| (one.case.as_str(), one.stage.as_str()))
+        .collect();
+    assert!(failing.contains(&("image", "vision")), "{failing:?}");
+    assert!(
+        failing
+            .iter()
+            .all(|(case, stage)| *case != "text" && !["ids", "pixels", "positions"].contains(stage))
+    );
+}
+
+#[test]
+fn references_made_anew_agree() {
+    let Some(python) = std::env::var_os("SITUS_PYTHON") else {
+        let required = std::env::var("SITUS_REQUIRE_REFERENCES").is_ok_and(|value| value == "1");
+        assert!(
+            !required,
+            "SITUS_REQUIRE_REFERENCES=1, but SITUS_PYTHON names no Python with torch and transformers"
+        );
+        println!("skipped: SITUS_PYTHON names no Python with torch and transformers");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make_reference.py");
+    for (family, seed, flags) in [
+        ("qwen3_vl", "1", &["--untied", "--older"][..]),
+        ("qwen3_vl", "2", &[]),
+        ("qwen2_5_vl", "1", &["--older"]),
+        ("qwen2_5_vl", "2", &["--untied"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Command::new(&python)
+            .arg(&script)
+            .args(["--family", family, "--seed", seed, "--out"])
+            .arg(folder.path())
+            .args(flags)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        agreeing(folder.path());
+    }
+}
+
+/// Checkpoints with references that lie in folders below the one that SITUS_REFERENCES names.
+#[test]
+fn further_references_agree() {
+    let Some(folders) = std::env::var_os("SITUS_REFERENCES") else { return };
+    let mut count = 0;
+    for entry in std::fs::read_dir(folders).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.join("reference").is_dir() {
+            agreeing(&folder);
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no folder with a reference");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is wrong with a checkpoint or a prompt is said before anything is generated.
+
+mod support;
+
+use safetensors::SafeTensors;
+use serde_json::json;
+use situs_core::fault::Cause;
+use situs_core::prelude::*;
+use std::path::Path;
+use support::{Album, built, change, copied, fixture, request};
+
+fn refusal(folder: &Path) -> Fault {
+    match built(folder, json!({})) {
+        Ok(_) => panic!("it was built"),
+        Err(fault) => fault,
+    }
+}
+
+fn says(fault: &Fault, words: &[&str]) {
+    for word in words {
+        assert!(fault.to_string().contains(word), "'{word}' is not in: {fault}");
+    }
+}
+
+#[test]
+fn another_model_type_is_named_with_those_that_are_known() {
+    let folder = copied("qwen3_vl");
+    change(folder.path(), "config.json", |config| config["model_type"] = json!("paligemma"));
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Unsupported);
+    says(&fault, &["model_type 'paligemma'", "qwen2_5_vl", "qwen3_vl"]);
+}
+
+#[test]
+fn the_type_of_another_family_is_found_out_by_its_tensors() {
+    let folder = copied("qwen2_5_vl");
+    change(folder.path(), "config.json", |config| config["model_type"] = json!("qwen3_vl"));
+    let fault = refusal(folder.path());
+    says(&fault, &["config.json"]);
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let folder = copied("qwen3_vl");
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let parsed = SafeTensors::deserialize(&bytes).unwrap();
+    let name = "model.language_model.layers.1.mlp.up_proj.weight";
+    let kept: Vec<_> = parsed.iter().filter(|(other, _)| *other != name).collect();
+    std::fs::write(&path, safetensors::serialize(kept, None).unwrap()).unwrap();
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Data);
+    says(&fault, &[name]);
+}
+
+#[test]
+fn a_missing_shard_is_named() {
+    let folder = copied("qwen3_vl");
+    let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
+    let parsed = SafeTensors::deserialize(&bytes).unwrap();
+    let file =
+        |name: &str| if name.contains("visual") { "model-2.safetensors" } else { "model-1.safetensors" };
+    let map: serde_json::Map<_, _> =
+        parsed.names().into_iter().map(|name| (name.to_owned(), json!(file(name)))).collect();
+    for shard in ["model-1.safetensors", "model-2.safetensors"] {
+        let part: Vec<_> = parsed.iter().filter(|(name, _)| file(name) == shard).collect();
+        std::fs::write(folder.path().join(shard), safetensors::serialize(part, None).unwrap()).unwrap();
+    }
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    let index = folder.path().join("model.safetensors.index.json");
+    std::fs::write(&index, json!({ "weight_map": map }).to_string()).unwrap();
+    assert!(built(folder.path(), json!({})).is_ok(), "two shards are as good as one file");
+    std::fs::remove_file(folder.path().join("model-2.safetensors")).unwrap();
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Data);
+    says(&fault, &["model-2.safetensors", "missing"]);
+}
+
+#[test]
+fn a_file_cut_short_is_named() {
+    let folder = copied("qwen3_vl");
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
+    says(&refusal(folder.path()), &["model.safetensors", "incomplete"]);
+}
+
+#[test]
+fn a_tensor_of_another_shape_is_named() {
+    let folder = copied("qwen3_vl");
+    change(folder.path(), "config.json", |config| config["text_config"]["intermediate_size"] = json!(96));
+    says(&refusal(folder.path()), &["mlp.gate_proj.weight", "[112, 64]", "[96, 64]"]);
+}
+
+#[test]
+fn a_vocabulary_larger_than_the_embeddings_is_refused() {
+    let folder = copied("qwen3_vl");
+    change(folder.path(), "tokenizer.json", |tokenizer| {
+        let added = tokenizer["added_tokens"].as_array_mut().unwrap();
+        let mut token = added.last().unwrap().clone();
+        token["id"] = json!(448);
+        token["content"] = json!("<|beyond|>");
+        added.push(token);
+    });
+    // Ids are given out in order, so the new one may come out lower; what counts is that none lies beyond the rows.
+    change(folder.path(), "tokenizer.json", |tokenizer| {
+        for id in 0..60 {
+            tokenizer["model"]["vocab"][format!("beyond{id}")] = json!(430 + id);
+        }
+    });
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Data);
+    says(&fault, &["448 embedding rows"]);
+}
+
+#[test]
+fn an_unknown_rope_type_is_refused() {
+    for (family, table) in [("qwen3_vl", "text_config"), ("qwen2_5_vl", "text_config")] {
+        let folder = copied(family);
+        change(folder.path(), "config.json", |config| {
+            config[table]["rope_parameters"]["rope_type"] = json!("yarn");
+        });
+        let fault = refusal(folder.path());
+        assert_eq!(fault.cause, Cause::Unsupported);
+        says(&fault, &["rope_type", "'yarn'"]);
+    }
+}
+
+#[test]
+fn absurd_sizes_are_refused() {
+    for (field, value) in [("num_attention_heads", 3), ("num_hidden_layers", 0), ("hidden_size", 1 << 40)] {
+        let folder = copied("qwen3_vl");
+        change(folder.path(), "config.json", |config| config["text_config"][field] = json!(value));
+        assert!(matches!(refusal(folder.path()).cause, Cause::Data), "{field}");
+    }
+}
+
+#[test]
+fn a_checkpoint_without_a_template_is_refused() {
+    let folder = copied("qwen3_vl");
+    std::fs::remove_file(folder.path().join("chat_template.jinja")).unwrap();
+    says(&refusal(folder.path()), &["no chat template"]);
+}
+
+#[test]
+fn more_pictures_than_allowed_are_refused() {
+    let model = built(&fixture("qwen3_vl"), json!({ "max_pictures": 2 })).unwrap();
+    let album = Album::default();
+    let image = album.stripes(64, 64, 1);
+    let mut session = model.session().unwrap();
+    let fault =
+        session.admit(&request(&[image.clone(), image.clone(), image], "Where?"), &album).unwrap_err();
+    assert_eq!(fault.cause, Cause::Rejected);
+    says(&fault, &["3 pictures", "at most 2"]);
+}
+
+#[test]
+fn a_prompt_longer_than_the_context_is_refused() {
+    let model = built(&fixture("qwen3_vl"), json!({})).unwrap();
+    let album = Album::default();
+    let mut session = model.session().unwrap();
+    let fault = session.admit(&request(&[], &"Where is the liver? ".repeat(400)), &album).unwrap_err();
+    assert_eq!(fault.cause, Cause::Rejected);
+    says(&fault, &["tokens", "1023"]);
+    assert!(session.admit(&request(&[], "Where is the liver?"), &album).is_ok(), "the slot is still free");
+}
+
+#[test]
+fn a_question_that_spells_a_placeholder_is_refused() {
+    let model = built(&fixture("qwen3_vl"), json!({})).unwrap();
+    let album = Album::default();
+    let image = album.stripes(64, 64, 1);
+    let mut session = model.session().unwrap();
+    let fault = session.admit(&request(&[image], "What is <|image_pad|>?"), &album).unwrap_err();
+    says(&fault, &["placeholders", "1 pictures"]);
+}
+
+#[test]
+fn parameters_out_of_range_are_named() {
+    for (name, value) in
+        [("slots", json!(0)), ("fps", json!(0.0)), ("context", json!(4096)), ("dtype", json!("f8"))]
+    {
+        let fault = built(&fixture("qwen3_vl"), json!({ name: value })).err().expect("refused");
+        assert_eq!(fault.cause, Cause::Config, "{name}");
+        assert!(fault.to_string().contains(name), "{fault}");
+    }
+}
