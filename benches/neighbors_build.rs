@@ -1,14 +1,16 @@
 //! How long an exact neighbor table takes, beside the plain way on the same rows: normalise, multiply block by block,
 //! select the largest.
 //!
-//! `SITUS_BENCH_ROWS` (default 8192) and `SITUS_BENCH_WIDTH` (default 1024) set the size, 32 neighbors.
-//! `benches/neighbors_peers.py` times numpy and faiss on rows of the same kind.
+//! `SITUS_BENCH_ROWS` (default 8192) and `SITUS_BENCH_WIDTH` (default 1024) set the size, 32 neighbors. With
+//! `SITUS_BENCH_INPUTS=FOLDER` the rows are written to `FOLDER/embeddings.safetensors`, where `benches/peers.py` reads them.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array2, ArrayView2};
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use situs_core::digest::Draw;
 use situs_kernels::neighbors::{Build, Element, Embeddings};
 use std::hint::black_box;
+use std::path::PathBuf;
 
 const NEIGHBORS: usize = 32;
 
@@ -28,6 +30,17 @@ fn embeddings(rows: usize, width: usize) -> (Vec<u8>, Vec<f32>) {
         numbers.map(|number| f32::from_bits((number as f32).to_bits() & 0xffff_0000)).collect();
     let bytes = rounded.iter().flat_map(|value| ((value.to_bits() >> 16) as u16).to_le_bytes()).collect();
     (bytes, rounded)
+}
+
+/// What peers need to do the same work.
+fn save(bytes: &[u8], rows: usize, width: usize) {
+    let Some(folder) = std::env::var_os("SITUS_BENCH_INPUTS").map(PathBuf::from) else { return };
+    let view = TensorView::new(Dtype::BF16, vec![rows, width], bytes);
+    let file = folder.join("embeddings.safetensors");
+    if let Err(error) = view.and_then(|view| serialize_to_file([("embed_tokens.weight", view)], None, &file))
+    {
+        println!("failed: inputs for peers: {error}");
+    }
 }
 
 /// The plain way: f32 throughout, every product computed, nothing certified.
@@ -58,7 +71,9 @@ fn plain(values: &[f32], width: usize) -> usize {
 fn neighbors_build(criterion: &mut Criterion) {
     let (rows, width) = (size("SITUS_BENCH_ROWS", 8192), size("SITUS_BENCH_WIDTH", 1024));
     let (bytes, values) = embeddings(rows, width);
-    let mut group = criterion.benchmark_group(format!("neighbors of {rows} rows of {width}"));
+    save(&bytes, rows, width);
+    println!("{rows} rows of {width}");
+    let mut group = criterion.benchmark_group("neighbors_build");
     group.sample_size(10);
     group.throughput(Throughput::Elements(rows as u64));
     group.bench_function("exact table, all threads", |bencher| {

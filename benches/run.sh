@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Runs every bench and writes benches/results/DATE-MACHINE.md: the machine, the goals, what was measured.
-# About eight minutes once compiled. Further arguments go to criterion, e.g. --sample-size 10.
+# About fifteen minutes once compiled. Further arguments go to criterion, e.g. --sample-size 10.
 #
 #     benches/run.sh
 #
-# Real data are looked for in SITUS_TEST_DATA, else in ../shared/data; what needs them is skipped without.
+# Real data are looked for in SITUS_TEST_DATA, else in ../shared/data; what needs them is skipped without. numpy and
+# faiss-cpu are timed on the same inputs where the python3 of the path has them (PYTHON names another).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-benches=(startup journal requests questions render load measure memory)
+benches=(startup journal requests questions render load measure semantic_step neighbors_build memory)
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+SITUS_BENCH_INPUTS=$(mktemp -d)
+export SITUS_BENCH_INPUTS
+trap 'rm -rf "$log" "$SITUS_BENCH_INPUTS"' EXIT
 
 SITUS_TEST_DATA=${SITUS_TEST_DATA:-$(cd .. && pwd)/shared/data}
 export SITUS_TEST_DATA
@@ -24,6 +27,13 @@ for bench in "${benches[@]}"; do
     echo "# bench $bench" >>"$log"
     cargo bench --bench "$bench" -- "${arguments[@]}" 2>&1 | tee -a "$log" || echo "failed: $bench" | tee -a "$log"
 done
+echo "# bench peers" >>"$log"
+python=${PYTHON:-python3}
+if command -v "$python" >/dev/null; then
+    "$python" benches/peers.py "$SITUS_BENCH_INPUTS" 2>&1 | tee -a "$log" || echo "failed: peers" | tee -a "$log"
+else
+    echo "skipped: no $python, so neither numpy nor faiss" | tee -a "$log"
+fi
 
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 commit=$(git describe --always --dirty 2>/dev/null || echo "no commit")
@@ -42,7 +52,8 @@ mkdir -p benches/results
     echo "- machine: $cpu, $cores cores, $memory, $(uname -sr); load average at the end: $load"
     echo "- $(rustc --version); situs $version ($commit), profile \`bench\`"
     echo "- all of it: \`benches/run.sh $*\`; one line: the command beside it"
-    echo "- criterion's median and standard deviation; peers run in the same process with the same allocator"
+    echo "- criterion's median and standard deviation; peers run in the same process with the same allocator, those in"
+    echo "  Python on inputs that the benches saved"
     echo
     awk -f benches/summary.awk "$log"
 } | sed 's/ *$//' >"$file"

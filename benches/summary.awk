@@ -27,11 +27,21 @@ function ratio(what, limit, name, peer,    r) {
         shown(median[name]) " beside " shown(median[peer]))
 }
 
+# At least so many times as fast as a peer.
+function speedup(what, least, name, peer,    r) {
+    if (median[name] == "" || median[peer] == "") { goal(what, "at least " least " x", ""); return }
+    r = median[peer] / median[name]
+    goal(what, "at least " least " x", r, r >= least, sprintf("%.2f x", r), \
+        shown(median[name]) " beside " shown(median[peer]))
+}
+
 function beside(peer) { return (median[peer] != "") ? peer ": " shown(median[peer]) : "" }
 
 /^# bench / { bench = $3 }
 
-/^(skipped|failed): / || /^a run took more/ { notes[++note_count] = bench ": " $0 }
+/^level / { level = $2 }
+
+/^(skipped|failed|timed [a-z]+): / || /^a run took more/ { notes[++note_count] = bench ": " $0 }
 
 match($0, /bench: +[0-9,]+ [A-Za-z]+\/iter/) {
     line = $0
@@ -65,6 +75,16 @@ END {
         "label map of 108 structures/libdeflate alone")
     ratio("117 masks to measurements, beside libdeflate", 2, "117 masks/files to measurements and overlaps", \
         "117 masks/libdeflate alone")
+    step = "semantic_step/f32/semantic/scored/batch 1, candidates 50"
+    if (level == "" || level == "avx512") {
+        at_most("a semantic step: 50 candidates, K = 32, V = 151,936, f32, AVX-512", "65 us", step, 65e3, "peers/numpy semantic/50")
+    } else goal("a semantic step: 50 candidates, K = 32, V = 151,936, f32, AVX-512", "65 us", "")
+    speedup("the same, beside numpy", 6, step, "peers/numpy semantic/50")
+    ratio("the same, beside the plain step, with scores", 1.15, step, "semantic_step/f32/plain/scored/batch 1, candidates 50")
+    ratio("the same, beside the plain step, without scores", 1.15, "semantic_step/f32/semantic/bare/batch 1, candidates 50", \
+        "semantic_step/f32/plain/bare/batch 1, candidates 50")
+    speedup("an exact neighbor table, beside faiss", 1.5, "neighbors_build/exact table, all threads", \
+        "peers/faiss IndexFlatIP, all threads")
     for (i = 1; i <= count; i++) if (order[i] ~ /beyond_the_budget$/) {
         split(order[i], part, "/")
         goal("peak memory beyond the budget for volumes, " part[2], "100 MB", 1, megabytes[order[i]] <= 100, \
@@ -81,7 +101,9 @@ END {
     for (i = 1; i <= count; i++) {
         id = order[i]
         command = "cargo bench --bench " benches[id]
-        if (id in megabytes) printf("| %s | %d MB | | `%s` |\n", id, megabytes[id], command)
+        if (benches[id] == "peers") printf("| %s | %s | %s | `python3 benches/peers.py FOLDER` |\n", id, \
+            shown(median[id]), shown(spreads[id]))
+        else if (id in megabytes) printf("| %s | %d MB | | `%s` |\n", id, megabytes[id], command)
         else printf("| %s | %s | %s | `%s -- \"%s\"` |\n", id, shown(median[id]), shown(spreads[id]), command, id)
     }
 }

@@ -204,6 +204,13 @@ pub(crate) struct SampleArgs {
     /// Neighbor table, for samplers that take one
     #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
+    /// Checkpoint folder of the model that gave the logits: its token texts, for `only_after`, and its digests, which the
+    /// table must have or, with `reuse`, may share in part
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// The model's tokenizer.json, where there is no checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
     /// Seed of all draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -250,6 +257,10 @@ pub(crate) enum ModelAction {
 #[derive(Debug, Subcommand)]
 pub(crate) enum NeighborsAction {
     /// Find the nearest tokens of every token, exactly. Run again after an interruption, it goes on
+    ///
+    /// Memory beside the mapped embeddings, for V rows of D numbers and T threads: 8 V (K + 7) bytes for candidates, 4096 D
+    /// for a band, T (2048 D + 2 MiB) for tiles, 8 V K + V for the table. At V = 151,936, D = 5,120, K = 32 and two threads
+    /// that is 135 MB. An unfinished table on disk takes 8 V (K + 7) bytes.
     Build {
         #[command(flatten)]
         source: EmbeddingArgs,
@@ -272,9 +283,12 @@ pub(crate) enum NeighborsAction {
         table: PathBuf,
         /// Token: an id, or a text (in double quotes inside the argument where it looks like a number)
         token: String,
-        /// The model's tokenizer.json (needed for texts)
+        /// The model's tokenizer.json (default: the one beside the table or here, if the table was made with it)
         #[arg(long, value_name = "FILE")]
         tokenizer: Option<PathBuf>,
+        /// Checkpoint folder with the tokenizer.json
+        #[arg(long, value_name = "DIR", conflicts_with = "tokenizer")]
+        model: Option<PathBuf>,
     },
     /// Compare a table with the model it is for; exit code 6 where they differ
     Check {

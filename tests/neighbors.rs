@@ -79,7 +79,7 @@ fn a_table_is_built_shown_and_checked() {
     assert_eq!(std::fs::read(folder.join("T.safetensors")).unwrap(), first);
 
     // cos(up, " up") = 4/5; cos(up, down) = -1/sqrt(1.25).
-    let show = ["neighbors", "show", "T.safetensors", "up", "--tokenizer", "tokenizer.json"];
+    let show = ["neighbors", "show", "T.safetensors", "up"];
     let table = done(folder, &show);
     assert!(table.contains("\" up\"") && table.contains("0.800000"), "{table}");
     let shown: Value = serde_json::from_str(&done(folder, &[&show[..], &["--json"]].concat())).unwrap();
@@ -92,6 +92,32 @@ fn a_table_is_built_shown_and_checked() {
 
     let checked = done(folder, &["neighbors", "check", "T.safetensors", "--model", "."]);
     assert!(checked.contains("3 rows computed again") && checked.contains("nothing differs"), "{checked}");
+}
+
+#[test]
+fn texts_come_from_the_tokenizer_that_is_named_or_found_and_without_one_ids_are_shown() {
+    let (model, elsewhere) = (checkpoint(), tempfile::tempdir().unwrap());
+    let (folder, model) = (elsewhere.path(), model.path().to_str().unwrap());
+    let table = ["neighbors", "show", "T.safetensors"];
+    let show = |more: &[&str]| situs(folder, &[&table[..], more].concat());
+    done(folder, &["neighbors", "build", "--model", model, "--out", "T.safetensors"]);
+
+    let bare = show(&["0"]);
+    assert!(bare.status.success() && !text(&bare.stdout).contains("up"), "{}", text(&bare.stdout));
+    let why = text(&bare.stderr);
+    assert!(why.contains("no tokenizer.json beside the table or here") && why.contains("--model"), "{why}");
+    refused(folder, &[&table[..], &["up"]].concat(), 2, "no tokenizer.json beside the table or here");
+    let named = [["up", "--model", model], ["1", "--model", model]];
+    assert!(named.iter().all(|named| text(&show(named).stdout).contains("\" up\"")));
+
+    // Another tokenizer that lies beside the table is not taken for the table's own.
+    std::fs::write(folder.join("tokenizer.json"), r#"{"model":{"vocab":{"north":0,"south":1}}}"#).unwrap();
+    let other = show(&["0"]);
+    assert!(!text(&other.stdout).contains("north"));
+    assert!(text(&other.stderr).contains("is not the tokenizer the table was made with"));
+    std::fs::copy(Path::new(model).join("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+    assert!(text(&show(&["up"]).stdout).contains("\" up\""));
+    assert!(show(&["up"]).stderr.is_empty());
 }
 
 #[test]
@@ -121,6 +147,7 @@ fn bad_input_is_told_by_message_and_exit_code() {
     refused(folder, &build(&["--model", "nowhere"]), 4, "nowhere");
     refused(folder, &build(&["--model", ".", "--tensor", "lm_head"]), 4, "no tensor 'lm_head'");
     refused(folder, &build(&["--model", ".", "--k", "0"]), 2, "0 slots");
+    refused(folder, &["neighbors", "build", "--model", ".", "--out", "no/T"], 2, "no folder no");
     std::fs::write(
         folder.join("cut.safetensors"),
         &std::fs::read(folder.join("model.safetensors")).unwrap()[..90],
@@ -133,7 +160,6 @@ fn bad_input_is_told_by_message_and_exit_code() {
 
     done(folder, &build(&["--model", "."]));
     refused(folder, &["neighbors", "show", "T.safetensors", "5"], 2, "token 5 of a table with 5 rows");
-    refused(folder, &["neighbors", "show", "T.safetensors", "up"], 2, "texts need --tokenizer");
     let with = ["--tokenizer", "tokenizer.json"];
     let show = ["neighbors", "show", "T.safetensors"];
     refused(folder, &[&show[..], &["sideways"], &with].concat(), 2, "no single token is \"sideways\"");

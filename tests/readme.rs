@@ -56,12 +56,15 @@ fn every_command_of_the_readme_is_run_by_the_checks_or_understood_by_the_program
 
 /// The subcommand exists and its help names every flag.
 fn understood(rest: &str) {
-    let subcommand = rest.split_whitespace().next().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_situs")).args([subcommand, "--help"]).output().unwrap();
-    assert!(output.status.success(), "situs {subcommand}");
+    // `neighbors` has subcommands of its own.
+    let depth = if rest.starts_with("neighbors ") { 2 } else { 1 };
+    let subcommand: Vec<&str> = rest.split_whitespace().take(depth).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_situs"));
+    let output = command.args(&subcommand).arg("--help").output().unwrap();
+    assert!(output.status.success(), "situs {subcommand:?}");
     let help = String::from_utf8(output.stdout).unwrap();
     for flag in rest.split_whitespace().filter(|word| word.starts_with("--")) {
-        assert!(help.contains(flag), "situs {subcommand} has no {flag}");
+        assert!(help.contains(flag), "situs {subcommand:?} has no {flag}");
     }
     for config in rest.split_whitespace().filter(|word| word.ends_with(".toml")) {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(config).exists(), "{config}");
@@ -175,7 +178,7 @@ fn every_situs_command_of_the_readme_works() {
         let ours = command.strip_prefix("situs ").or_else(|| command.strip_prefix("cargo run --release -- "));
         let Some(command) = ours else { continue };
         if command.starts_with("sample ") || command.starts_with("neighbors ") {
-            // These want a table and recorded logits; tests/sample.rs makes both and runs them.
+            // These want a checkpoint, a table or recorded logits; tests/neighbors.rs and tests/sample.rs make and run them.
             understood(command);
             continue;
         }

@@ -27,6 +27,10 @@ fn write_rows(folder: &Path, values: &[f32]) {
 }
 
 fn write_table(folder: &Path) {
+    write_table_of(folder, "0", "0");
+}
+
+fn write_table_of(folder: &Path, embedding: &str, tokenizer: &str) {
     let ids: [u32; 15] = [0, 0, 0, 1, 2, 3, 2, 1, 3, 3, 1, 2, 4, 4, 4];
     let cosines: [f32; 15] = [1.0, 0.0, 0.0, 1.0, 0.9, 0.9, 1.0, 0.9, 0.9, 1.0, 0.9, 0.9, 0.0, 0.0, 0.0];
     let ids: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
@@ -39,8 +43,8 @@ fn write_table(folder: &Path) {
     let metadata = [
         ("format", "situs-neighbors-1"),
         ("k", "3"),
-        ("embedding_sha256", "0"),
-        ("tokenizer_sha256", "0"),
+        ("embedding_sha256", embedding),
+        ("tokenizer_sha256", tokenizer),
         ("tool", "test"),
     ];
     let metadata: HashMap<String, String> =
@@ -114,6 +118,69 @@ fn a_batch_draws_as_the_steps_do_and_the_same_seed_draws_the_same() {
     assert_eq!(sampled(folder.path(), drawing, &[]), steps);
     let tokens = steps["tokens"].as_array().unwrap();
     assert!((0..4).all(|token| tokens.contains(&json!(token))), "{tokens:?}");
+}
+
+/// A checkpoint in `model/` whose tokens read "a", "b", "c", "</th", "ink>"; gives the digest of its tokenizer.
+fn write_model(folder: &Path) -> String {
+    let model = folder.join("model");
+    std::fs::create_dir(&model).unwrap();
+    let vocab = json!({ "a": 0, "b": 1, "c": 2, "</th": 3 });
+    let added = json!([{ "id": 4, "content": "ink>", "special": true }]);
+    let tokenizer = json!({ "model": { "vocab": vocab }, "added_tokens": added }).to_string();
+    std::fs::write(model.join("tokenizer.json"), &tokenizer).unwrap();
+    let view = TensorView::new(Dtype::F32, vec![5, 1], &[0; 20]).unwrap();
+    let file = serialize([("model.embed_tokens.weight", view)], None).unwrap();
+    std::fs::write(model.join("model.safetensors"), file).unwrap();
+    situs_core::digest::sha256_hex(tokenizer.as_bytes())
+}
+
+#[test]
+fn a_tag_is_looked_for_in_texts_when_a_tokenizer_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokenizer = write_model(folder.path());
+    write_table_of(folder.path(), "0", &tokenizer);
+    let open = [0.01, 0.01, 0.01, 0.96, 0.01];
+    write_rows(folder.path(), &logs(&[SPLIT, open, CONTROL, SPLIT]));
+    let tagged = r#"{"use": "semantic", "temperature": 1.0, "top_k": 2, "only_after": "</think>"}"#;
+    let fired = |more: &[&str]| -> Vec<bool> {
+        let printed = sampled(folder.path(), tagged, more);
+        printed["steps"].as_array().unwrap().iter().map(|step| step["fired"].as_bool().unwrap()).collect()
+    };
+    assert_eq!(fired(&["--tokenizer", "model/tokenizer.json"]), [false, false, false, true]);
+}
+
+#[test]
+fn reuse_takes_effect_when_the_model_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let tokenizer = write_model(path);
+    write_table_of(path, "another checkpoint's", &tokenizer);
+    write_rows(path, &logs(&[SPLIT]));
+    let with = ["--model", "model"];
+    refused(&sample(path, SEMANTIC, &with), 4, "made from other embeddings");
+    let reuse = r#"{"use": "semantic", "temperature": 1.0, "top_k": 2, "reuse": true}"#;
+    let output = sample(path, reuse, &with);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("come from embeddings another checkpoint's"), "{told}");
+    let alone = sample(path, reuse, &[]);
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("reuse changes nothing: without --model"));
+    write_table_of(path, "0", "another tokenizer");
+    refused(&sample(path, reuse, &with), 4, "made for another tokenizer");
+}
+
+#[test]
+fn choices_that_are_seldom_wanted_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    write_table(folder.path());
+    write_rows(folder.path(), &logs(&[SPLIT]));
+    for (sampler, warning) in [
+        (r#"{"use": "greedy"}"#, "sampler 'greedy' takes no table; --table is not used"),
+        (r#"{"use": "semantic", "top_k": 2, "select": "softmax"}"#, "almost evenly"),
+    ] {
+        let output = sample(folder.path(), sampler, &[]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.contains(warning), "{told}");
+    }
 }
 
 #[test]

@@ -235,6 +235,14 @@ pub trait ModelBackend: Send + Sync {
         Ok(None)
     }
 
+    /// SHA-256 of the `tokenizer.json`, where there is one: models with the same one number their tokens alike.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn tokenizer_sha256(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     /// Input embeddings, if they can be had.
     ///
     /// # Errors

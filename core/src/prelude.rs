@@ -19,7 +19,7 @@ pub use crate::question_family::{AskContext, Asked, QuestionFamily, QuestionFami
 pub use crate::record::{Answer, AnswerState, Record, Score, Scored, Summary};
 pub use crate::registry::BuildContext;
 pub use crate::reply::{Consultation, Finish, Key, Replies, Reply, Request, Sampling, Tokens};
-pub use crate::sampler::{Pick, Row, Sampler, SamplerSpec};
+pub use crate::sampler::{Pick, Row, Sampler, SamplerSpec, TableCard};
 pub use crate::structure::{Catalogue, CatalogueEntry, Grid, Measured, Section, Structure, Warning};
 pub use crate::volume::{Segmentation, Volume};
 pub use serde::{Deserialize, Serialize};

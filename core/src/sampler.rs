@@ -4,6 +4,7 @@ use crate::build_context::BuildContext;
 use crate::fault::Fault;
 use crate::model_backend::{Logits, ModelBackend};
 use crate::reply::Sampling;
+use serde::{Deserialize, Serialize};
 
 /// One sequence at one step.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,21 @@ pub struct Pick {
     pub note: Option<serde_json::Value>,
 }
 
+/// A neighbor table that a rule reads, as the manifest names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCard {
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// SHA-256 of the embeddings that it was made from.
+    pub embedding_sha256: String,
+    /// SHA-256 of the `tokenizer.json` that it was made with.
+    pub tokenizer_sha256: String,
+    /// SHA-256 of the embeddings of the model that it is used with, where they are known.
+    pub model_embedding_sha256: Option<String>,
+    /// Whether those are others: a table reused across checkpoints that share a tokenizer.
+    pub reused: bool,
+}
+
 /// A decoding rule.
 pub trait Sampler: Send {
     /// Once per run and model: tables and the like.
@@ -47,6 +63,18 @@ pub trait Sampler: Send {
     /// request. Asked once, after `prepare`.
     fn digest(&self) -> Option<String> {
         None
+    }
+
+    /// The neighbor table that the rule reads, if it reads one: part of the identity of the run. Asked once, after
+    /// `prepare`.
+    fn table(&self) -> Option<TableCard> {
+        None
+    }
+
+    /// What a person should know before anything is asked: choices that are allowed and seldom wanted. Asked once, after
+    /// `prepare`.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Chooses a token for each row, in order. The caller clears `out`; exactly `rows.len()` picks are pushed.

@@ -284,6 +284,8 @@ pub enum BuildFault {
     },
     /// The state is not of a build of this matrix.
     State,
+    /// It was asked to stop.
+    Stopped,
     /// The table cannot have that form.
     Table(TableFault),
 }
@@ -302,6 +304,7 @@ impl fmt::Display for BuildFault {
                 write!(f, "the embedding of token {token} is not finite in column {column}")
             }
             Self::State => f.write_str("the candidates put aside are not those of this build"),
+            Self::Stopped => f.write_str("stopped before the table was finished"),
             Self::Table(fault) => fault.fmt(f),
         }
     }

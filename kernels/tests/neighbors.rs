@@ -4,6 +4,7 @@
 
 use situs_kernels::NeighborTable;
 use situs_kernels::neighbors::{Build, BuildFault, Certified, Element, Embeddings};
+use std::sync::atomic::AtomicBool;
 
 /// Uniform numbers in -1 to 1 (splitmix64).
 struct Numbers(u64);
@@ -204,6 +205,27 @@ fn the_number_of_threads_changes_nothing() {
     }
 }
 
+/// All candidates of a build.
+fn state(build: &Build<'_>) -> Vec<u64> {
+    let mut state = Vec::new();
+    let visited: Result<(), BuildFault> = build.visit(|panel| {
+        state.extend_from_slice(panel);
+        Ok(())
+    });
+    visited.unwrap();
+    assert_eq!(state.len(), build.entries());
+    state
+}
+
+fn resume(build: &mut Build<'_>, bands_done: usize, mut state: &[u64]) -> Result<(), BuildFault> {
+    build.resume(bands_done, |panel| {
+        let (now, later) = state.split_at_checked(panel.len()).ok_or(BuildFault::State)?;
+        panel.copy_from_slice(now);
+        state = later;
+        Ok(())
+    })
+}
+
 #[test]
 fn a_build_put_aside_goes_on_where_it_was() {
     let (rows, width) = (2_500, 16);
@@ -217,9 +239,8 @@ fn a_build_put_aside_goes_on_where_it_was() {
         for _ in 0..done {
             assert!(first.advance(&|_| ()));
         }
-        let state = first.state();
         let mut second = fresh();
-        second.resume(done, &state).unwrap();
+        resume(&mut second, done, &state(&first)).unwrap();
         assert_eq!(second.bands_done(), done);
         assert_eq!(second.finish(&|_| ()).unwrap(), whole);
     }
@@ -229,16 +250,25 @@ fn a_build_put_aside_goes_on_where_it_was() {
 fn a_state_of_something_else_is_refused() {
     let mut build =
         Build::new(Embeddings::from_values(&Numbers::rows(9, 40), 4).unwrap(), vec![1; 10], 4).unwrap();
-    let state = build.state();
-    assert_eq!(build.resume(2, &state), Err(BuildFault::State));
-    assert_eq!(build.resume(0, &state[1..]), Err(BuildFault::State));
+    let state = state(&build);
+    assert_eq!(resume(&mut build, 2, &state), Err(BuildFault::State));
+    assert_eq!(resume(&mut build, 0, &state[1..]), Err(BuildFault::State));
     // Position 10 of 10, and a row that is its own neighbor.
     for (place, position) in [(0, 10u32), (0, 0)] {
         let mut wrong = state.clone();
         wrong[place] = 1 << 63 | u64::from(!position);
-        assert_eq!(build.resume(1, &wrong), Err(BuildFault::State));
+        assert_eq!(resume(&mut build, 1, &wrong), Err(BuildFault::State));
+        assert_eq!(build.bands_done(), 0, "it begins anew");
     }
-    assert_eq!(build.resume(0, &state), Ok(()));
+    assert_eq!(resume(&mut build, 0, &state), Ok(()));
+}
+
+#[test]
+fn a_build_that_is_stopped_gives_no_table() {
+    let values = Numbers::rows(11, 2_000 * 3);
+    let build = Build::new(Embeddings::from_values(&values, 3).unwrap(), vec![1; 2_000], 4).unwrap();
+    let stop = AtomicBool::new(true);
+    assert_eq!(build.finish_unless(&stop, &|_| ()), Err(BuildFault::Stopped));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use situs_kernels::semantic::*;
-use situs_kernels::{Level, NeighborTable, RowFault, Truncation, unit};
+use situs_kernels::{Level, NeighborTable, RowFault, Truncation};
 
 const FIRST: Rescore = Rescore {
     neighbors: 2,
@@ -12,6 +12,8 @@ const FIRST: Rescore = Rescore {
     select: Select::Argmax,
     mass: Mass::Full,
 };
+
+const DRAW: Select = Select::Proportional { tau: 1.0 };
 
 fn truncation(top_k: usize) -> Truncation {
     Truncation { top_k: Some(top_k), ..Truncation::default() }
@@ -123,7 +125,7 @@ fn a_control_token_among_the_candidates_defers() {
 fn a_step_that_defers_draws_where_the_rule_draws() {
     let table = table(2, 1, &[], &[1]);
     let logits = logs(&[0.5, 0.5]);
-    let rule = Rescore { neighbors: 1, select: Select::Proportional, ..FIRST };
+    let rule = Rescore { neighbors: 1, select: DRAW, ..FIRST };
     let mut tokens = [0; 2];
     for draw in 0..200 {
         let row = StepRow { draw, ..row(&logits, truncation(2), rule) };
@@ -191,7 +193,9 @@ fn draws_follow_the_scores() {
     let logits = logs(&[0.5, 0.3, 0.2]);
     let n = 20_000u64;
     for (select, expected) in [
-        (Select::Proportional, [0.6 / 1.35, 0.3 / 1.35, 0.45 / 1.35]),
+        (DRAW, [0.6 / 1.35, 0.3 / 1.35, 0.45 / 1.35]),
+        // Squared: 0.36, 0.09, 0.2025 of 0.6525.
+        (Select::Proportional { tau: 0.5 }, [0.36 / 0.6525, 0.09 / 0.6525, 0.2025 / 0.6525]),
         (Select::Softmax { tau: 0.25 }, [11.023 / 20.393, 3.320 / 20.393, 6.050 / 20.393]),
     ] {
         let mut counts = [0u32; 3];
@@ -298,7 +302,9 @@ fn any_rule() -> impl Strategy<Value = (Truncation, Rescore)> {
         .prop_map(|(temperature, top_k, top_p, min_p)| Truncation { temperature, top_k, top_p, min_p });
     let select = vec![
         Select::Argmax,
-        Select::Proportional,
+        DRAW,
+        Select::Proportional { tau: 0.5 },
+        Select::Proportional { tau: 3.0 },
         Select::Softmax { tau: 0.05 },
         Select::Softmax { tau: 1.0 },
     ];
@@ -324,7 +330,7 @@ fn may_fall(odds: &[f64], place: usize, draw: u64) -> bool {
     let total: f64 = odds.iter().sum();
     let before = odds[..place].iter().sum::<f64>() / total;
     let after = before + odds[place] / total;
-    let at = unit(row_bits(draw));
+    let at = row_bits(draw) as f64 / 2f64.powi(64);
     before - 1e-3 <= at && at <= after + 1e-3
 }
 
@@ -353,8 +359,10 @@ proptest! {
         prop_assert!((found - score).abs() <= slack, "{} instead of {}", found, score);
         let best = expected.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let odds = |score: &f64| match (rescore.select, rescore.score) {
-            (Select::Softmax { tau }, _) => ((score - best) / tau).exp(),
-            (_, Score::Crowding { .. }) => (score - best).exp(),
+            (Select::Softmax { tau }, _) | (Select::Proportional { tau }, Score::Crowding { .. }) => {
+                ((score - best) / tau).exp()
+            }
+            (Select::Proportional { tau }, Score::Support) => (score / best).powf(1.0 / tau),
             _ => *score,
         };
         match rescore.select {
@@ -403,7 +411,17 @@ proptest! {
         let rows: Vec<StepRow<'_>> = values
             .chunks(64)
             .zip(&draws)
-            .map(|(logits, draw)| StepRow { draw: *draw, ..row(logits, truncation, rescore) })
+            .enumerate()
+            // Rows of one batch need not share a rule: some are plain, some narrower, some draw.
+            .map(|(index, (logits, draw))| {
+                let rule = StepRow { draw: *draw, ..row(logits, truncation, rescore) };
+                match index % 4 {
+                    0 => StepRow { rescore: None, ..rule },
+                    1 => StepRow { truncation: Truncation { temperature: 0.9, top_k: Some(3), ..truncation }, ..rule },
+                    2 => StepRow { rescore: Some(Rescore { neighbors: 2, select: DRAW, ..rescore }), ..rule },
+                    _ => rule,
+                }
+            })
             .collect();
         let batch = Stepper::new().run(&rows, Some(&table), true).unwrap();
         let mut one = Stepper::new();
@@ -416,6 +434,59 @@ proptest! {
         let tokens = |steps: &[Step]| steps.iter().map(|step| step.token).collect::<Vec<_>>();
         let bare = Stepper::new().run(&rows, Some(&table), false).unwrap();
         prop_assert_eq!(tokens(&bare), tokens(&batch), "asking for scores changes no token");
+    }
+}
+
+#[test]
+fn every_number_of_neighbors_gives_the_bits_of_the_reference() {
+    // Around one and two vectors of sixteen and of eight, and the most there may be.
+    let width = 300;
+    let logits: Vec<f32> = (0..width).map(|i| ((i * 37 % 101) as f32) / 12.0).collect();
+    for k in [16, 17, 32, 33, 64] {
+        let table = random_table(width, k, 0, k as u64);
+        for neighbors in [k - 1, k] {
+            for mass in [Mass::Full, Mass::Renormalised] {
+                let rule = Rescore { neighbors, mass, select: DRAW, ..FIRST };
+                let row = row(&logits, truncation(40), rule);
+                let expected = Reference::default().step(&row, Some(&table), true).unwrap();
+                let scores = published(&logits, &row.truncation, &rule, &table);
+                let place = scores.candidates.iter().position(|c| *c == expected.token as usize).unwrap();
+                let error = (expected.token_score.unwrap() - scores.scores[place]).abs();
+                assert!(error <= 1e-11 + 2e-5 * scores.scores[place], "{neighbors} of {k}: {error}");
+                for level in Level::available() {
+                    let step = Stepper::with_level(level).step(&row, Some(&table), true).unwrap();
+                    assert_eq!(step, expected, "{neighbors} of {k}, {level}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_batch_is_a_loop_whatever_the_number_of_threads() {
+    let width = 700;
+    let table = random_table(width, 8, 31, 5);
+    let logits: Vec<Vec<f32>> = (0..7usize)
+        .map(|seed| (0..width).map(|i| ((i * (seed + 3) * 7919) % 1009) as f32 / 90.0).collect())
+        .collect();
+    let rows: Vec<StepRow<'_>> = (0..MAX_ROWS)
+        .map(|index| {
+            let select = [Select::Argmax, DRAW, Select::Softmax { tau: 0.1 }][index % 3];
+            let rule = Rescore { neighbors: 1 + index % 8, select, ..FIRST };
+            let whole = row(&logits[index % 7], truncation(1 + index % 20), rule);
+            let plain = index % 5 == 0;
+            StepRow { draw: index as u64, rescore: whole.rescore.filter(|_| !plain), ..whole }
+        })
+        .collect();
+    let mut one = Stepper::new();
+    let looped: Vec<Step> = rows.iter().map(|row| one.step(row, Some(&table), true).unwrap()).collect();
+    for outcome in [Outcome::Plain, Outcome::Deferred, Outcome::Fired] {
+        assert!(looped.iter().any(|step| step.outcome == outcome), "{outcome:?}");
+    }
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let steps = pool.install(|| Stepper::new().run(&rows, Some(&table), true)).unwrap();
+        assert_eq!(steps, looped, "{threads} threads");
     }
 }
 
@@ -436,9 +507,12 @@ fn large_rows_with_heavy_ties_are_exact_on_every_level() {
     ];
     for (name, logits) in &rows {
         let bits: Vec<u16> = logits.iter().map(|value| (value.to_bits() >> 16) as u16).collect();
-        for form in [LogitRow::F32(logits), LogitRow::Bf16(&bits)] {
+        // The same bits read as binary16, infinities and NaN apart.
+        let half: Vec<u16> =
+            bits.iter().map(|bits| if bits & 0x7c00 == 0x7c00 { bits & 0x83ff } else { *bits }).collect();
+        for form in [LogitRow::F32(logits), LogitRow::Bf16(&bits), LogitRow::F16(&half)] {
             for top_k in [1, 50, 1024] {
-                let rule = Rescore { neighbors: 8, select: Select::Proportional, ..FIRST };
+                let rule = Rescore { neighbors: 8, select: DRAW, ..FIRST };
                 let row = StepRow { logits: form, ..row(&[], truncation(top_k), rule) };
                 let expected = Reference::default().step(&row, Some(&table), true).unwrap();
                 for level in Level::available() {
@@ -506,6 +580,7 @@ fn parameters_outside_their_range_are_named() {
         (plain, Rescore { threshold: Some(1.5), ..FIRST }, "threshold"),
         (plain, Rescore { threshold: Some(f32::NAN), ..FIRST }, "threshold"),
         (plain, Rescore { select: Select::Softmax { tau: 0.0 }, ..FIRST }, "tau"),
+        (plain, Rescore { select: Select::Proportional { tau: f64::NAN }, ..FIRST }, "tau"),
         (plain, Rescore { score: Score::Crowding { alpha: f64::NAN }, ..FIRST }, "alpha"),
     ];
     for (truncation, rescore, field) in cases {

@@ -13,3 +13,4 @@ pub mod renderers;
 mod request_body;
 mod rescoring;
 pub mod samplers;
+mod stepping;

@@ -4,15 +4,16 @@
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
 use situs_core::config::{Overrides, RunConfig};
-use situs_core::model_backend::{Session, Vocabulary};
+use situs_core::digest::sha256_hex;
+use situs_core::model_backend::{EmbeddingSource, Session, Vocabulary};
 use situs_core::prelude::*;
 use situs_core::registry::Registry;
-use situs_core::run::{self, Exit, RunOptions, Silent};
-use situs_plugins as _;
+use situs_core::run::{self, Exit, Progress, RunOptions};
+use situs_plugins::neighbors::{Expectations, NeighborFile};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 /// Token texts; the last two are control tokens.
 const WORDS: [&str; 6] = ["left", "right", " right", "Right", "</think>", ""];
@@ -32,6 +33,16 @@ fn bytes<T: Copy, const N: usize>(values: impl IntoIterator<Item = T>, of: fn(T)
 
 /// Writes a table; `change` may damage its parts.
 fn write_table(folder: &Path, change: impl FnOnce(&mut Vec<u32>, &mut Vec<f32>, &mut Vec<u8>)) -> PathBuf {
+    write_table_of(folder, "0", "0", change)
+}
+
+/// Writes a table made from those embeddings with that tokenizer.
+fn write_table_of(
+    folder: &Path,
+    embedding: &str,
+    tokenizer: &str,
+    change: impl FnOnce(&mut Vec<u32>, &mut Vec<f32>, &mut Vec<u8>),
+) -> PathBuf {
     let (mut ids, mut cosines) = (IDS.concat(), COSINES.concat());
     let mut content = CONTENT.to_vec();
     change(&mut ids, &mut cosines, &mut content);
@@ -45,8 +56,8 @@ fn write_table(folder: &Path, change: impl FnOnce(&mut Vec<u32>, &mut Vec<f32>, 
     let metadata = HashMap::from([
         ("format", "situs-neighbors-1"),
         ("k", "3"),
-        ("embedding_sha256", "0"),
-        ("tokenizer_sha256", "0"),
+        ("embedding_sha256", embedding),
+        ("tokenizer_sha256", tokenizer),
         ("tool", "test"),
     ]);
     let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -145,6 +156,74 @@ fn the_same_draw_gives_the_same_token_and_draws_follow_the_scores() {
 }
 
 #[test]
+fn a_temperature_of_the_draws_sharpens_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write_table(folder.path(), |_, _, _| {});
+    let share = |more: Value| {
+        let mut sampler = built(semantic(&table, more)).unwrap();
+        let right = (0..4_000).filter(|draw| pick(sampler.as_mut(), &SPLIT, &[], *draw).unwrap().token == 1);
+        right.count() as f64 / 4_000.0
+    };
+    // 0.565 against 0.425, squared: 0.3192 against 0.1806. Four standard errors over 4,000 draws are at most 0.032.
+    let squared = share(json!({"select": "proportional", "tau": 0.5}));
+    assert!((squared - 0.3192 / 0.4998).abs() < 0.032, "{squared}");
+    // e^(0.14 / 0.05) = 16.44 to 1.
+    let softmax = share(json!({"select": "softmax", "tau": 0.05}));
+    assert!((softmax - 16.44 / 17.44).abs() < 0.032, "{softmax}");
+}
+
+#[test]
+fn a_softmax_of_bare_scores_is_warned_of_where_it_is_nearly_flat() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write_table(folder.path(), |_, _, _| {});
+    let warnings = |more: Value| built(semantic(&table, more)).unwrap().warnings();
+    assert!(warnings(json!({"select": "softmax"}))[0].contains("almost evenly"));
+    assert!(warnings(json!({"select": "softmax", "tau": 0.1})).is_empty());
+    assert!(warnings(json!({"select": "proportional"})).is_empty());
+}
+
+#[test]
+fn neighbors_that_are_not_asked_for_are_as_many_as_the_table_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write_table(folder.path(), |_, _, _| {});
+    let mut sampler = built(semantic(&table, json!({"neighbors": null}))).unwrap();
+    let score =
+        pick(sampler.as_mut(), &SPLIT, &[], 0).unwrap().note.unwrap()["token_score"].as_f64().unwrap();
+    assert!((score - 0.565).abs() < 1e-5, "{score}");
+}
+
+#[test]
+fn a_step_that_defers_to_the_draw_takes_the_token_of_categorical() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write_table(folder.path(), |_, _, _| {});
+    let rule = json!({"temperature": 0.7, "top_k": 5, "top_p": 0.97});
+    let mut plain = rule.clone();
+    plain["use"] = json!("categorical");
+    let mut plain = built(plain).unwrap();
+    let mut rescored: Vec<_> = ["semantic", "crowding"]
+        .map(|name| {
+            let mut params = semantic(&table, rule.clone());
+            (params["use"], params["otherwise"]) = (json!(name), json!("draw"));
+            built(params).unwrap()
+        })
+        .into();
+    // Token 4 is no content and among the candidates.
+    let row = [0.3, 0.2, 0.2, 0.05, 0.2, 0.05];
+    let mut seen = [0; 6];
+    for draw in 0..2_000u64 {
+        let draw = draw.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let expected = pick(plain.as_mut(), &row, &[], draw).unwrap().token;
+        seen[expected as usize] += 1;
+        for sampler in &mut rescored {
+            let pick = pick(sampler.as_mut(), &row, &[], draw).unwrap();
+            assert_eq!(pick.note.unwrap()["deferred"], true);
+            assert_eq!(pick.token, expected, "{draw}");
+        }
+    }
+    assert!(seen[..3].iter().all(|count| *count > 100), "{seen:?}");
+}
+
+#[test]
 fn parameters_are_refused_by_name_before_anything_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let table = write_table(folder.path(), |_, _, _| {});
@@ -157,6 +236,7 @@ fn parameters_are_refused_by_name_before_anything_is_asked() {
         (json!({"threshold": 1.5}), "threshold: "),
         (json!({"tau": 0.5}), "tau: "),
         (json!({"select": "softmax", "tau": 0.0}), "tau: "),
+        (json!({"select": "proportional", "tau": -1.0}), "tau: "),
         (json!({"select": "best"}), "select: "),
         (json!({"only_after": ""}), "only_after: "),
         (json!({"max_tokens": 0}), "max_tokens: "),
@@ -222,17 +302,27 @@ situs_core::component! {
         pub control: usize = 2,
         /// Whether the vocabulary has token texts.
         pub texts: bool = true,
+        /// Folder that its embeddings and its tokenizer.json are said to lie in.
+        pub checkpoint: Option<PathBuf> = None,
+        /// Digest of its embeddings.
+        pub embedding: String = "0".to_owned(),
+        /// Rows of padding behind the vocabulary.
+        pub padding: usize = 0,
     }
 }
 
 #[typetag::serde(name = "two-words")]
 impl ModelBackendSpec for TwoWords {
-    fn build(&self, _: &BuildContext) -> Result<Box<dyn ModelBackend>, Fault> {
+    fn build(&self, cx: &BuildContext) -> Result<Box<dyn ModelBackend>, Fault> {
         let mut card = ModelCard::baseline("two-words", format!("{self:?}"));
         (card.stepwise, card.slots) = (true, 4);
-        let content = (0..WORDS.len()).map(|token| token + self.control < WORDS.len()).collect();
-        let words = WORDS.iter().map(|word| (*word).to_owned()).collect();
-        Ok(Box::new(Speaker { card, words, content, texts: self.texts }))
+        let width = WORDS.len() + self.padding;
+        let content = (0..width).map(|token| token + self.control < WORDS.len()).collect();
+        let mut words: Vec<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();
+        words.resize(width, String::new());
+        let file = self.checkpoint.as_ref().map(|folder| cx.path(folder).join("model.safetensors"));
+        let embedding = self.embedding.clone();
+        Ok(Box::new(Speaker { card, words, content, texts: self.texts, file, embedding }))
     }
 }
 
@@ -241,6 +331,8 @@ struct Speaker {
     words: Vec<String>,
     content: Vec<bool>,
     texts: bool,
+    file: Option<PathBuf>,
+    embedding: String,
 }
 
 impl ModelBackend for Speaker {
@@ -250,14 +342,19 @@ impl ModelBackend for Speaker {
     fn vocabulary(&self) -> Result<Option<Vocabulary<'_>>, Fault> {
         Ok(self.texts.then_some(Vocabulary { texts: &self.words, content: &self.content }))
     }
+    fn embeddings(&self) -> Result<Option<EmbeddingSource<'_>>, Fault> {
+        let (tensor, sha256) = ("embed_tokens.weight".to_owned(), self.embedding.clone());
+        Ok(self.file.clone().map(|path| EmbeddingSource::File { path, tensor, sha256 }))
+    }
     fn session(&self) -> Result<Box<dyn Session + '_>, Fault> {
-        Ok(Box::new(Speech { said: Vec::new(), rows: Vec::new() }))
+        Ok(Box::new(Speech { said: Vec::new(), rows: Vec::new(), padding: self.words.len() - WORDS.len() }))
     }
 }
 
 struct Speech {
     said: Vec<Vec<u32>>,
     rows: Vec<f32>,
+    padding: usize,
 }
 
 impl Session for Speech {
@@ -267,9 +364,10 @@ impl Session for Speech {
     }
     fn logits(&mut self, live: &[u32]) -> Result<Logits<'_>, Fault> {
         let step = |slot: &u32| [SPLIT, THOUGHT, SPLIT, END][self.said[*slot as usize].len().min(3)];
-        self.rows = live.iter().flat_map(step).map(f32::ln).collect();
+        let padded = |slot| step(slot).into_iter().chain(std::iter::repeat_n(1e-6, self.padding));
+        self.rows = live.iter().flat_map(padded).map(f32::ln).collect();
         let place = LogitsPlace::Host(&self.rows);
-        Ok(Logits { rows: live.len(), vocabulary: WORDS.len(), place })
+        Ok(Logits { rows: live.len(), vocabulary: WORDS.len() + self.padding, place })
     }
     fn push(&mut self, slot: u32, token: u32) -> Result<Flow, Fault> {
         self.said[slot as usize].push(token);
@@ -282,7 +380,24 @@ impl Session for Speech {
     fn cancel(&mut self, _: u32) {}
 }
 
+/// Keeps the lines it is told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Progress for Told {
+    fn stage(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn line(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+}
+
 fn ask(folder: &Path, arms: &str) -> Result<Vec<Record>, String> {
+    told(folder, arms).map(|(records, _)| records)
+}
+
+/// Records of a run, and the lines it told a person.
+fn told(folder: &Path, arms: &str) -> Result<(Vec<Record>, Vec<String>), String> {
     let text = format!(
         "[dataset]\nuse = \"phantom\"\ncases = 1\n[family]\nuse = \"mis-ground\"\n[renderer]\nuse = \"slices\"\n\
          [model]\nuse = \"two-words\"\n[run]\nquestions = 2\n{arms}"
@@ -292,13 +407,14 @@ fn ask(folder: &Path, arms: &str) -> Result<Vec<Record>, String> {
     let config = RunConfig::parse("toy.toml", text, base, &Overrides::default(), &registry).unwrap();
     let target = folder.join("run");
     let options = RunOptions { folder: target.clone(), limit: None, stop: Arc::new(AtomicBool::new(false)) };
-    match run::run(&config, &registry, &options, &Silent) {
+    let told = Told::default();
+    match run::run(&config, &registry, &options, &told) {
         Ok(outcome) => assert_eq!(outcome.exit, Exit::Done),
         Err(run::RunError::Fault(fault)) => return Err(fault.to_string()),
         Err(run::RunError::Config(error)) => return Err(error.fault.to_string()),
         Err(run::RunError::Interrupted) => return Err("interrupted".to_owned()),
     }
-    Ok(run::load_records(&target, &registry).unwrap())
+    Ok((run::load_records(&target, &registry).unwrap(), told.0.into_inner().unwrap()))
 }
 
 #[test]
@@ -357,4 +473,104 @@ fn a_model_that_does_not_fit_is_refused_before_it_is_asked() {
     assert!(mute.contains("no token texts") && mute.contains("two-words gives none"), "{mute}");
     let none = ask(folder.path(), &arm("texts = true", "")).unwrap_err();
     assert!(none.contains("situs neighbors build"), "{none}");
+}
+
+/// A folder with a checkpoint's tokenizer, its digest, and a table that was made with it from embeddings "a".
+fn checkpoint() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let tokenizer = json!({ "model": { "vocab": { "left": 0 } } }).to_string();
+    std::fs::create_dir(folder.path().join("checkpoint")).unwrap();
+    std::fs::write(folder.path().join("checkpoint/tokenizer.json"), &tokenizer).unwrap();
+    let sha256 = sha256_hex(tokenizer.as_bytes());
+    write_table_of(folder.path(), "a", &sha256, |_, _, _| {});
+    (folder, sha256)
+}
+
+/// One arm over that checkpoint.
+fn arm(model: &str, sampler: &str) -> String {
+    format!(
+        "[[arm]]\nname = \"a\"\nmodel = {{ use = \"two-words\", checkpoint = \"checkpoint\", {model} }}\n\
+         sampler = {{ use = \"semantic\", temperature = 1.0, top_k = 2, table = \"table.safetensors\"{sampler} }}\n"
+    )
+}
+
+fn manifest(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("run/manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn the_manifest_names_the_table_of_each_arm_and_a_swapped_table_is_drift() {
+    let (folder, tokenizer) = checkpoint();
+    let folder = folder.path();
+    let (records, lines) = told(folder, &arm("embedding = \"a\"", "")).unwrap();
+    assert_eq!(records[0].reply.as_ref().unwrap().text, "right</think>right");
+    assert!(lines.iter().all(|line| !line.contains("embeddings")), "{lines:?}");
+    let table = &manifest(folder)["arms"][0]["table"];
+    let file = std::fs::read(folder.join("table.safetensors")).unwrap();
+    let expected = json!({"sha256": sha256_hex(&file), "embedding_sha256": "a", "tokenizer_sha256": tokenizer,
+        "model_embedding_sha256": "a", "reused": false});
+    assert_eq!(*table, expected);
+    // The same config and another table under the same name.
+    write_table_of(folder, "a", &tokenizer, |_, cosines, _| cosines[1] = 0.2);
+    let drift = ask(folder, &arm("embedding = \"a\"", "")).unwrap_err();
+    assert!(drift.contains("holds another run: arms[0].table.sha256 was"), "{drift}");
+}
+
+#[test]
+fn a_table_of_another_checkpoint_serves_when_reuse_is_asked_for_and_a_person_is_told() {
+    let (folder, tokenizer) = checkpoint();
+    let folder = folder.path();
+    let refused = ask(folder, &arm("embedding = \"b\"", "")).unwrap_err();
+    assert!(refused.contains("made from other embeddings: sha256 a, the model's is b"), "{refused}");
+    let (records, lines) = told(folder, &arm("embedding = \"b\"", ", reuse = true")).unwrap();
+    assert_eq!(records[0].reply.as_ref().unwrap().text, "right</think>right");
+    let told: Vec<_> = lines.iter().filter(|line| line.starts_with("a: ")).collect();
+    assert_eq!(told.len(), 1, "{lines:?}");
+    assert!(told[0].contains("come from embeddings a, not from the model's own b"), "{told:?}");
+    let table = &manifest(folder)["arms"][0]["table"];
+    assert_eq!((&table["reused"], &table["tokenizer_sha256"]), (&json!(true), &json!(tokenizer)));
+    assert_eq!((&table["embedding_sha256"], &table["model_embedding_sha256"]), (&json!("a"), &json!("b")));
+}
+
+#[test]
+fn reuse_takes_on_the_model_s_rows_of_padding() {
+    let (folder, _) = checkpoint();
+    let folder = folder.path();
+    let refused = ask(folder, &arm("embedding = \"b\", padding = 3", "")).unwrap_err();
+    assert!(refused.contains("has 6 rows, the model has 9"), "{refused}");
+    let records = ask(folder, &arm("embedding = \"b\", padding = 3", ", reuse = true")).unwrap();
+    assert_eq!(records[0].reply.as_ref().unwrap().text, "right</think>right");
+}
+
+#[test]
+fn reuse_never_passes_over_the_tokenizer() {
+    let (folder, _) = checkpoint();
+    let folder = folder.path();
+    write_table_of(folder, "a", "another", |_, _, _| {});
+    let refused = ask(folder, &arm("embedding = \"b\"", ", reuse = true")).unwrap_err();
+    assert!(refused.contains("made for another tokenizer: sha256 another"), "{refused}");
+}
+
+#[test]
+fn a_table_with_another_rule_of_content_serves_when_the_tokenizer_is_the_same() {
+    let (folder, _) = checkpoint();
+    // The model counts "Right" as no content, the table as content.
+    let records = ask(folder.path(), &arm("embedding = \"a\", control = 3", "")).unwrap();
+    assert_eq!(records[0].reply.as_ref().unwrap().text, "right</think>right");
+}
+
+#[test]
+fn arms_that_name_one_table_share_it_in_memory() {
+    let (folder, _) = checkpoint();
+    let path = folder.path().join("table.safetensors");
+    let load = |rows| {
+        let tokenizer_sha256 = NeighborFile::load(&path, &Expectations::default()).unwrap().tokenizer_sha256;
+        let tokenizer_sha256 = Some(tokenizer_sha256);
+        let expected = Expectations { rows, tokenizer_sha256, reuse: true, ..Expectations::default() };
+        NeighborFile::load(&path, &expected).unwrap().table
+    };
+    let (one, two) = (load(None), load(None));
+    assert!(Arc::ptr_eq(&one, &two));
+    let (wider, again) = (load(Some(8)), load(Some(8)));
+    assert!(Arc::ptr_eq(&wider, &again) && wider.rows == 8 && wider.check().is_ok());
 }

@@ -31,8 +31,9 @@ fn pick(sampler: &mut dyn Sampler, logits: &[f32], width: usize, rows: &[Row<'_>
     out.into_iter().map(|pick| pick.token).collect()
 }
 
-/// The rules written down plainly: a full sort, then one filter after the other.
-fn reference(logits: &[f32], t: f64, k: Option<usize>, p: f64, m: f64, unit: f64) -> u32 {
+/// The rules written down plainly, in f64: a full sort, then one filter after the other. Gives the token at each of three
+/// close places of the draw, and how far the filters are from deciding otherwise.
+fn reference(logits: &[f32], t: f64, k: Option<usize>, p: f64, m: f64, unit: f64) -> ([u32; 3], f64) {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut all: Vec<(usize, f64)> = logits
         .iter()
@@ -45,23 +46,29 @@ fn reference(logits: &[f32], t: f64, k: Option<usize>, p: f64, m: f64, unit: f64
     let total: f64 = all.iter().map(|c| c.1).sum();
     let mut kept = Vec::new();
     let mut mass = 0.0;
+    let mut margin = f64::INFINITY;
     for candidate in all {
-        if mass >= p * total && p < 1.0 {
-            break;
+        if p < 1.0 {
+            margin = margin.min((mass / total - p).abs());
+            if mass >= p * total {
+                break;
+            }
         }
         mass += candidate.1;
         kept.push(candidate);
     }
     kept.retain(|c| c.1 >= m);
     let mass: f64 = kept.iter().map(|c| c.1).sum();
-    let mut reached = 0.0;
-    for candidate in &kept {
-        reached += candidate.1;
-        if reached > unit * mass {
-            return candidate.0 as u32;
-        }
-    }
-    kept.last().unwrap().0 as u32
+    // Weights have 24 significant bits and a last digit of 2^-40.
+    let at = |unit: f64| {
+        let mut reached = 0.0;
+        let found = kept.iter().find(|candidate| {
+            reached += candidate.1;
+            reached > unit * mass
+        });
+        found.or(kept.last()).unwrap().0 as u32
+    };
+    ([at(unit - 1e-5), at(unit), at(unit + 1e-5)], margin)
 }
 
 proptest! {
@@ -79,12 +86,9 @@ proptest! {
         let mut categorical = sampler(serde_json::json!(
             {"use": "categorical", "temperature": t, "top_k": k, "top_p": p, "min_p": m}));
         let token = pick(categorical.as_mut(), &logits, logits.len(), &[row(0, draw)])[0];
-        // Neighbouring units allow for sums taken in another order.
-        let unit = situs_kernels::unit(draw);
-        let expected: Vec<u32> = [unit - 1e-12, unit, unit + 1e-12]
-            .iter()
-            .map(|&u| reference(&logits, t, k.map(|k| k as usize), p, m, u))
-            .collect();
+        let unit = situs_kernels::semantic::row_bits(draw) as f64 / 2f64.powi(64);
+        let (expected, margin) = reference(&logits, t, k.map(|k| k as usize), p, m, unit);
+        prop_assume!(margin > 1e-6);
         prop_assert!(expected.contains(&token), "{token} is not in {expected:?}");
     }
 
@@ -137,7 +141,9 @@ fn a_broken_row_is_an_error_with_its_place() {
         ] {
             let logits = Logits { rows: 1, vocabulary: 2, place: LogitsPlace::Host(&values) };
             let fault = sampler(spec.clone()).pick(&logits, &[row(0, 0)], &mut Vec::new()).unwrap_err();
+            assert!(fault.to_string().starts_with("row 0, step 0: "), "{fault}");
             assert!(fault.to_string().contains(word), "{fault}");
+            assert_eq!(fault.cause, situs_core::fault::Cause::Data);
         }
     }
     let logits = Logits { rows: 2, vocabulary: 2, place: LogitsPlace::Host(&[0.0; 3]) };

@@ -1,5 +1,6 @@
 //! `situs neighbors`: neighbor tables of semantic sampling.
 
+use super::plan::stop_on_signals;
 use super::progress;
 use crate::cli::{EmbeddingArgs, NeighborsAction};
 use crate::exit::Failure;
@@ -12,7 +13,12 @@ use situs_plugins::neighbors::{
     ContentRule, EmbeddingFile, Expectations, Job, ModelFolder, NeighborFile, Tokenizer, check,
 };
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Name of a tokenizer's file.
+const TOKENIZER: &str = "tokenizer.json";
 
 pub(super) fn neighbors(action: NeighborsAction, json: bool) -> Result<Exit, Failure> {
     match action {
@@ -20,7 +26,10 @@ pub(super) fn neighbors(action: NeighborsAction, json: bool) -> Result<Exit, Fai
             let rule = ContentRule { added: added_content, byte_fragments: !no_byte_fragments };
             build(&source, rule, k, &out, json)
         }
-        NeighborsAction::Show { table, token, tokenizer } => show(&table, &token, tokenizer.as_deref(), json),
+        NeighborsAction::Show { table, token, tokenizer, model } => {
+            let named = tokenizer.or_else(|| model.map(|folder| folder.join(TOKENIZER)));
+            show(&table, &token, named.as_deref(), json)
+        }
         NeighborsAction::Check { table, source, sample } => compare(&table, &source, sample, json),
     }
 }
@@ -34,9 +43,16 @@ fn build(
 ) -> Result<Exit, Failure> {
     let (embeddings, tokenizer) = open(source).map_err(Failure::Input)?;
     let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out };
+    let stop = Arc::new(AtomicBool::new(false));
+    let written = Job::being_written(out);
+    stop_on_signals(&stop, "what is under way is finished and put aside", move || {
+        // They need not be there; the second signal leaves in the midst of anything.
+        written.iter().for_each(|file| drop(std::fs::remove_file(file)));
+    })?;
     let shown = progress::progress();
-    let built = job.run(shown.as_ref())?;
+    let built = job.run(shown.as_ref(), &stop)?;
     drop(shown);
+    let Some(built) = built else { return Err(Failure::Interrupted) };
     if json {
         output::print_json(&built)?;
         return Ok(Exit::Done);
@@ -56,14 +72,40 @@ fn build(
     Ok(Exit::Done)
 }
 
-fn show(table: &Path, token: &str, tokenizer: Option<&Path>, json: bool) -> Result<Exit, Failure> {
-    let tokenizer = tokenizer.map(Tokenizer::read).transpose().map_err(Failure::Input)?;
-    let expected = Expectations {
-        tokenizer_sha256: tokenizer.as_ref().map(|tokenizer| tokenizer.sha256().to_owned()),
-        ..Expectations::default()
-    };
-    let file = NeighborFile::load(table, &expected).map_err(Failure::Input)?;
-    let id = token_id(token, tokenizer.as_ref())?;
+/// The tokenizer that shows a table's texts: the one that is named, else one of that name beside the table or here that the
+/// table was made with; or why there is none.
+fn tokenizer_of(file: &NeighborFile, named: Option<&Path>) -> Result<Result<Tokenizer, String>, Fault> {
+    if let Some(named) = named {
+        let tokenizer = Tokenizer::read(named)?;
+        if tokenizer.sha256() != file.tokenizer_sha256 {
+            let (own, made) = (tokenizer.sha256(), &file.tokenizer_sha256);
+            let what = format!("made for another tokenizer: sha256 {made}, {} has {own}", named.display());
+            return Err(Fault::data(what).within(file.path.display()));
+        }
+        return Ok(Ok(tokenizer));
+    }
+    let mut why = format!("no {TOKENIZER} beside the table or here");
+    for candidate in [file.path.with_file_name(TOKENIZER), PathBuf::from(TOKENIZER)] {
+        if !candidate.is_file() {
+            continue;
+        }
+        match Tokenizer::read(&candidate) {
+            Ok(tokenizer) if tokenizer.sha256() == file.tokenizer_sha256 => return Ok(Ok(tokenizer)),
+            Ok(_) => why = format!("{} is not the tokenizer the table was made with", candidate.display()),
+            Err(fault) => why = fault.what,
+        }
+    }
+    Ok(Err(why))
+}
+
+fn show(table: &Path, token: &str, named: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+    let file = NeighborFile::load(table, &Expectations::default()).map_err(Failure::Input)?;
+    let found = tokenizer_of(&file, named).map_err(Failure::Input)?;
+    let id = token_id(token, found.as_ref())?;
+    if let Err(why) = &found {
+        output::note(&format!("ids without texts: {why}; name one with --tokenizer FILE or --model DIR"));
+    }
+    let tokenizer = found.ok();
     let Some((ids, similarities)) = file.table.row(id) else {
         let what = format!("token {id} of a table with {} rows", file.table.rows);
         return Err(Failure::Fault(Fault::config(what)));
@@ -94,13 +136,14 @@ fn show(table: &Path, token: &str, tokenizer: Option<&Path>, json: bool) -> Resu
 }
 
 /// A number is an id, anything else a text; double quotes make a text of anything, with JSON's escapes.
-fn token_id(token: &str, tokenizer: Option<&Tokenizer>) -> Result<u32, Fault> {
+fn token_id(token: &str, tokenizer: Result<&Tokenizer, &String>) -> Result<u32, Fault> {
     if let Ok(id) = token.parse() {
         return Ok(id);
     }
-    let Some(tokenizer) = tokenizer else {
-        return Err(Fault::config(format!("'{token}' is no token id")).help("texts need --tokenizer FILE"));
-    };
+    let tokenizer = tokenizer.map_err(|why| {
+        Fault::config(format!("'{token}' is no token id, and there are no texts: {why}"))
+            .help("name the tokenizer with --tokenizer FILE or --model DIR")
+    })?;
     let text = serde_json::from_str::<String>(token).unwrap_or_else(|_| token.to_owned());
     tokenizer.find(&text).ok_or_else(|| {
         Fault::config(format!("no single token is {text:?}"))

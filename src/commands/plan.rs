@@ -158,12 +158,25 @@ fn every_flag_counts(asked: &RunArgs, config: &RunConfig) -> Result<(), Fault> {
 /// # Errors
 /// When the signal cannot be caught.
 pub(super) fn stop_on_interrupt(stop: &Arc<AtomicBool>) -> Result<(), Fault> {
+    stop_on_signals(stop, "requests in flight finish", || ())
+}
+
+/// The first Ctrl-C or SIGTERM sets `stop` and says what still happens; the second one leaves and ends the process at once.
+///
+/// # Errors
+/// When the signal cannot be caught.
+pub(super) fn stop_on_signals(
+    stop: &Arc<AtomicBool>,
+    still: &'static str,
+    leave: impl Fn() + Send + 'static,
+) -> Result<(), Fault> {
     let stop = Arc::clone(stop);
     ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::SeqCst) {
+            leave();
             std::process::exit(Exit::Interrupted as i32);
         }
-        output::note("stopping: requests in flight finish; a second signal (Ctrl-C) stops at once");
+        output::note(&format!("stopping: {still}; a second signal (Ctrl-C) stops at once"));
     })
     .map_err(|error| Fault::internal(format!("cannot catch signals: {error}")))
 }

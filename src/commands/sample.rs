@@ -1,6 +1,7 @@
 //! `situs sample`: any sampler on recorded logits.
 
 use super::Known;
+use super::progress::progress;
 use crate::cli::SampleArgs;
 use crate::exit::Failure;
 use crate::output;
@@ -9,13 +10,15 @@ use safetensors::tensor::Metadata;
 use serde_json::{Value, json};
 use situs_core::digest::Draw;
 use situs_core::fault::{Fault, file_fault};
-use situs_core::model_backend::{Logits, LogitsPlace};
+use situs_core::model_backend::{EmbeddingSource, Logits, LogitsPlace, ModelBackend, ModelCard, Vocabulary};
 use situs_core::registry::{BuildContext, Kind, Params, Registry};
 use situs_core::run::Exit;
 use situs_core::sampler::{Pick, Row, Sampler};
+use situs_plugins::neighbors::{ContentRule, EmbeddingFile, ModelFolder, Tokenizer};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// Name of the tensor.
 const TENSOR: &str = "logits";
@@ -34,6 +37,14 @@ pub(super) fn sample(args: &SampleArgs, known: &Known<'_>, json: bool) -> Result
     let cx = BuildContext { base: None, seed: args.seed, workers: 0 };
     let mut sampler = registry.build::<dyn Sampler>(&params, &cx)?.component;
     let mut logits = Recorded::open(&args.logits).map_err(Failure::Input)?;
+    match SourceModel::of(args, logits.width).map_err(Failure::Input)? {
+        Some(model) => sampler.prepare(&model)?,
+        None if params.get("reuse") == Some(&Value::Bool(true)) => output::note(
+            "reuse changes nothing: without --model there are no embeddings to compare the table's with",
+        ),
+        None => {}
+    }
+    sampler.warnings().iter().for_each(|warning| output::note(&format!("warning: {warning}")));
     let draws = Draw::new(args.seed).of("sample");
     let rows_at_once = if args.batch { BATCH } else { 1 };
     let mut history: Vec<u32> = Vec::new();
@@ -89,7 +100,7 @@ fn sampler_params(args: &SampleArgs, registry: &Registry) -> Result<Params, Faul
             let text = path.to_str().ok_or_else(|| Fault::config("--table: the path is no valid text"))?;
             params.insert("table".to_owned(), Value::String(text.to_owned()));
         } else {
-            tracing::warn!("sampler '{name}' takes no table; --table is not used");
+            output::note(&format!("warning: sampler '{name}' takes no table; --table is not used"));
         }
     }
     Ok(params)
@@ -145,6 +156,67 @@ fn table(steps: &[Value]) -> String {
 
 fn at_file(fault: Fault, path: &Path) -> Failure {
     Failure::Input(fault.within(path.display()))
+}
+
+/// The model that gave the logits, as far as its files are at hand.
+struct SourceModel {
+    card: ModelCard,
+    texts: Vec<String>,
+    content: Vec<bool>,
+    tokenizer_sha256: String,
+    embeddings: Option<EmbeddingFile>,
+}
+
+impl SourceModel {
+    /// From `--model` and `--tokenizer`; `None` without either.
+    ///
+    /// # Errors
+    /// Files that cannot be read; a tokenizer or embeddings of another vocabulary than the logits.
+    fn of(args: &SampleArgs, width: usize) -> Result<Option<Self>, Fault> {
+        let (tokenizer, embeddings) = match (&args.model, &args.tokenizer) {
+            (None, None) => return Ok(None),
+            (None, Some(tokenizer)) => (tokenizer.clone(), None),
+            (Some(folder), tokenizer) => {
+                let found = ModelFolder::find(folder, None, tokenizer.as_deref())?;
+                let embeddings = EmbeddingFile::open(&found.embeddings, &found.tensor)?;
+                (found.tokenizer, Some(embeddings))
+            }
+        };
+        let tokenizer = Tokenizer::read(&tokenizer)?;
+        let flags = tokenizer.content(width, ContentRule::default())?;
+        if let Some(embeddings) = &embeddings {
+            embeddings.hash(progress().as_ref(), &AtomicBool::new(false));
+        }
+        Ok(Some(Self {
+            card: ModelCard { stepwise: true, ..ModelCard::baseline("recorded logits", String::new()) },
+            texts: (0..width as u32).map(|id| tokenizer.text(id).unwrap_or_default()).collect(),
+            content: flags.iter().map(|flag| *flag == 1).collect(),
+            tokenizer_sha256: tokenizer.sha256().to_owned(),
+            embeddings,
+        }))
+    }
+}
+
+impl ModelBackend for SourceModel {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn vocabulary(&self) -> Result<Option<Vocabulary<'_>>, Fault> {
+        Ok(Some(Vocabulary { texts: &self.texts, content: &self.content }))
+    }
+
+    fn tokenizer_sha256(&self) -> Result<Option<String>, Fault> {
+        Ok(Some(self.tokenizer_sha256.clone()))
+    }
+
+    fn embeddings(&self) -> Result<Option<EmbeddingSource<'_>>, Fault> {
+        Ok(self.embeddings.as_ref().map(|file| EmbeddingSource::File {
+            path: file.path().to_owned(),
+            tensor: file.tensor().to_owned(),
+            sha256: file.sha256().to_owned(),
+        }))
+    }
 }
 
 /// A file of logits, read a few rows at a time.

@@ -285,6 +285,9 @@ impl<'a> Job<'a> {
         let locked = RunFolder::open(&options.folder)?;
         let manifest = Manifest::of(config, &parts, options.limit);
         manifest.settle(locked.path())?;
+        for arm in &parts.arms {
+            arm.warnings.iter().for_each(|warning| progress.line(&format!("{}: {warning}", arm.name)));
+        }
         Ok(Self { locked, manifest, parts, options: options.clone(), progress })
     }
 

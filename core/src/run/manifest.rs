@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::model_backend::ModelCard;
 use crate::plugin::LibraryInfo;
 use crate::registry::Identity;
+use crate::sampler::TableCard;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub struct ArmManifest {
     pub card: ModelCard,
     /// Decoding rule.
     pub sampler: Identity,
+    /// Neighbor table that the rule reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableCard>,
     /// Renderer.
     pub renderer: Identity,
 }
@@ -90,6 +94,7 @@ impl Manifest {
                     model: parts.models[arm.model].identity.clone(),
                     card: parts.models[arm.model].backend.card().clone(),
                     sampler: arm.sampler_identity.clone(),
+                    table: arm.table.clone(),
                     renderer: parts.renderers[arm.renderer].identity.clone(),
                 })
                 .collect(),
@@ -118,9 +123,13 @@ impl Manifest {
             .arms
             .iter()
             .map(|arm| {
-                serde_json::json!({
+                let mut deciding = serde_json::json!({
                     "name": arm.name, "model": arm.card.digest, "sampler": arm.sampler, "renderer": arm.renderer,
-                })
+                });
+                if let Some(table) = &arm.table {
+                    deciding["table"] = serde_json::json!(table);
+                }
+                deciding
             })
             .collect();
         serde_json::json!({

@@ -12,7 +12,7 @@ use crate::prompt_renderer::PromptRenderer;
 use crate::question_family::QuestionFamily;
 use crate::registry::{Built, Identity, Registry};
 use crate::reply::Sampling;
-use crate::sampler::Sampler;
+use crate::sampler::{Sampler, TableCard};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -46,6 +46,10 @@ pub struct Arm {
     pub sampler: Mutex<Box<dyn Sampler>>,
     /// For the manifest.
     pub sampler_identity: Identity,
+    /// The neighbor table that the rule reads, for the manifest.
+    pub table: Option<TableCard>,
+    /// What the rule wants a person to know.
+    pub warnings: Vec<String>,
     /// The rule as server parameters, for models that give whole answers.
     pub sampling: Option<Sampling>,
     /// Most new tokens per reply.
@@ -202,6 +206,8 @@ impl Parts {
             model,
             renderer,
             max_tokens: sampler.max_tokens(),
+            table: sampler.table(),
+            warnings: sampler.warnings(),
             sampler: Mutex::new(sampler),
             sampler_identity,
             sampling,

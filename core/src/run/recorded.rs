@@ -123,6 +123,8 @@ impl Parts {
                 renderer: parts.renderers.len() - 1,
                 sampler: Mutex::new(Box::new(RecordedSampler)),
                 sampler_identity: arm.sampler.clone(),
+                table: arm.table.clone(),
+                warnings: Vec::new(),
                 sampling: None,
                 max_tokens: 0,
                 digest: String::new(),

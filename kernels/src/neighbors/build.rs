@@ -5,6 +5,7 @@ use super::panel::{Hit, PANEL, Panel, Sieve, error_bound};
 use super::{BuildFault, Embeddings, MOST_NEIGHBORS, NeighborTable, TableFault, ranking};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows of a band: what is done between two places where a build can be put aside.
@@ -30,7 +31,8 @@ pub type Tick<'a> = &'a (dyn Fn(u64) + Sync);
 /// machine and for every number of threads.
 ///
 /// Memory: `8 V (K + 7)` bytes for the kept candidates, `4 * 1024 * D` for a band, for each thread `4 * 512 * D` and 2 MiB
-/// for a panel and a tile, and at the end the table itself, `8 V K + V`.
+/// for a panel and a tile, and at the end the table itself, `8 V K + V`: 135 MB at V = 151,936, K = 32, D = 5,120 and two
+/// threads. The matrix may be a mapped file.
 ///
 /// ```
 /// use situs_kernels::neighbors::{Build, Embeddings};
@@ -182,30 +184,51 @@ impl<'a> Build<'a> {
         &mut lists[first..first + self.kept]
     }
 
-    /// The candidates so far, for [`Build::resume`].
-    pub fn state(&self) -> Vec<u64> {
-        self.panels.iter().flat_map(|panel| lock(panel).clone()).collect()
+    /// Entries of the candidates in all.
+    pub fn entries(&self) -> usize {
+        self.live.tokens.len() * self.kept
     }
 
-    /// Goes on where another build of the same matrix, flags and `k` was put aside.
+    /// Hands out the candidates so far, panel by panel, for [`Build::resume`].
     ///
     /// # Errors
-    /// A state that cannot be of such a build; this one is unchanged then.
-    pub fn resume(&mut self, bands_done: usize, state: &[u64]) -> Result<(), BuildFault> {
+    /// The first one of `visit`.
+    pub fn visit<E>(&self, mut visit: impl FnMut(&[u64]) -> Result<(), E>) -> Result<(), E> {
+        self.panels.iter().try_for_each(|panel| visit(&lock(panel)))
+    }
+
+    /// Goes on where another build of the same matrix, flags and `k` was put aside: `fill` is handed the room of the
+    /// panels that the other one handed out, in the same order.
+    ///
+    /// # Errors
+    /// [`BuildFault::State`] for what cannot be of such a build, or the first error of `fill`; this build then begins anew.
+    pub fn resume<E: From<BuildFault>>(
+        &mut self,
+        bands_done: usize,
+        mut fill: impl FnMut(&mut [u64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if bands_done > self.bands() {
+            return Err(BuildFault::State.into());
+        }
         let count = self.live.tokens.len();
-        let sound = |(place, &entry): (usize, &u64)| {
-            let position = ranking::position(entry) as usize;
-            entry == ranking::FREE || (position < count && position != place / self.kept)
-        };
-        let fits = bands_done <= self.bands() && state.len() == count * self.kept;
-        if !fits || !state.iter().enumerate().all(sound) {
-            return Err(BuildFault::State);
+        let taken = self.panels.iter().enumerate().try_for_each(|(index, panel)| {
+            let mut lists = lock(panel);
+            fill(&mut lists)?;
+            let sound = |(place, &entry): (usize, &u64)| {
+                let position = ranking::position(entry) as usize;
+                let own = index * PANEL + place / self.kept;
+                entry == ranking::FREE || (position < count && position != own)
+            };
+            if lists.iter().enumerate().all(sound) { Ok(()) } else { Err(BuildFault::State.into()) }
+        });
+        match &taken {
+            Ok(()) => self.bands_done = bands_done,
+            Err(_) => {
+                self.panels.iter().for_each(|panel| lock(panel).fill(ranking::FREE));
+                self.bands_done = 0;
+            }
         }
-        for (panel, part) in self.panels.iter().zip(state.chunks(PANEL * self.kept)) {
-            lock(panel).copy_from_slice(part);
-        }
-        self.bands_done = bands_done;
-        Ok(())
+        taken
     }
 
     /// Rows of the finished table for some tokens, each from exact cosines with all other rows and nothing else: slow, for
@@ -247,11 +270,28 @@ impl<'a> Build<'a> {
     ///
     /// # Errors
     /// A table that does not fit into memory's addresses.
-    pub fn finish(mut self, tick: Tick<'_>) -> Result<(NeighborTable, Certified), BuildFault> {
-        while self.advance(&|_| ()) {}
-        let uncertain = self.rank(tick);
+    pub fn finish(self, tick: Tick<'_>) -> Result<(NeighborTable, Certified), BuildFault> {
+        self.finish_unless(&AtomicBool::new(false), tick)
+    }
+
+    /// As [`Build::finish`], until `stop` is set.
+    ///
+    /// # Errors
+    /// As [`Build::finish`], and [`BuildFault::Stopped`].
+    pub fn finish_unless(
+        mut self,
+        stop: &AtomicBool,
+        tick: Tick<'_>,
+    ) -> Result<(NeighborTable, Certified), BuildFault> {
+        let stopped = || if stop.load(Ordering::Relaxed) { Err(BuildFault::Stopped) } else { Ok(()) };
+        while self.advance(&|_| ()) {
+            stopped()?;
+        }
+        let uncertain = self.rank(stop, tick);
+        stopped()?;
         for rows in uncertain.chunks(BAND) {
             self.redo(rows);
+            stopped()?;
             tick(rows.len() as u64);
         }
         let mut table =
@@ -272,10 +312,13 @@ impl<'a> Build<'a> {
     }
 
     /// Replaces the candidates of every row by the exact ranking of the best `k - 1` of them. Gives the positions of the
-    /// rows that may lack a neighbor.
-    fn rank(&self, tick: Tick<'_>) -> Vec<u32> {
+    /// rows that may lack a neighbor. Once `stop` is set, no further panel is begun.
+    fn rank(&self, stop: &AtomicBool, tick: Tick<'_>) -> Vec<u32> {
         let bound = error_bound(self.live.embeddings.width());
         let rank_panel = |(index, panel): (usize, &Mutex<Vec<u64>>)| {
+            if stop.load(Ordering::Relaxed) {
+                return Vec::new();
+            }
             let mut scratch = Scratch::default();
             let mut uncertain = Vec::new();
             let mut lists = lock(panel);

@@ -54,5 +54,5 @@ pub use philox::{philox, row_bits};
 pub use reference::Reference;
 pub use rule::{
     MAX_CANDIDATES, MAX_ROWS, MAX_TEMPERATURE, MIN_TEMPERATURE, MOST_KEPT_NEIGHBORS, Mass, Otherwise,
-    Rescore, Score, Select, StepFault, check_truncation,
+    Rescore, Score, Select, StepFault, check_plain, check_truncation,
 };

@@ -29,10 +29,9 @@ pub fn row_bits(draw: u64) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// The position of a draw among whole-number weights: the first whose running sum exceeds `bits * total / 2^64`,
-/// rounded down. `None` when all weights are 0.
-pub(crate) fn position(weights: impl Iterator<Item = u64> + Clone, bits: u64) -> Option<usize> {
-    let total: u64 = weights.clone().sum();
+/// The position of a draw among whole-number weights that are, or begin, a list with that sum: the first whose running sum
+/// exceeds `bits * total / 2^64`, rounded down. `None` when none of these does.
+pub(crate) fn position(weights: impl Iterator<Item = u64>, total: u64, bits: u64) -> Option<usize> {
     let target = ((u128::from(bits) * u128::from(total)) >> 64) as u64;
     let mut reached = 0u64;
     weights.enumerate().find_map(|(at, weight)| {
@@ -59,9 +58,10 @@ mod tests {
     #[test]
     fn a_position_is_the_inverse_of_the_running_sum() {
         let weights = [1u64, 0, 2, 1];
-        let at = |quarter: u64| position(weights.iter().copied(), quarter << 62);
+        let at = |quarter: u64| position(weights.iter().copied(), 4, quarter << 62);
         assert_eq!([at(0), at(1), at(2), at(3)], [Some(0), Some(2), Some(2), Some(3)]);
-        assert_eq!(position(weights.iter().copied(), u64::MAX), Some(3));
-        assert_eq!(position([0u64, 0].iter().copied(), 7), None);
+        assert_eq!(position(weights.iter().copied(), 4, u64::MAX), Some(3));
+        assert_eq!(position(weights.iter().copied().take(3), 4, u64::MAX), None);
+        assert_eq!(position([0u64, 0].iter().copied(), 0, 7), None);
     }
 }

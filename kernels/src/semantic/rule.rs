@@ -4,7 +4,8 @@ use crate::simd::MAX_NEIGHBORS;
 use crate::{NeighborTable, Refused, RowFault, Truncation};
 use std::fmt;
 
-/// Most candidates of a row. Rules that leave more are refused, by top-k before the step and by mass at it.
+/// Most candidates of a row that is rescored. Rules that leave more are refused, by top-k before the step and by mass at
+/// it; a plain draw has no such limit.
 pub const MAX_CANDIDATES: usize = 1024;
 /// Lowest temperature; below, f32 has no room for the scale.
 pub const MIN_TEMPERATURE: f64 = 1e-6;
@@ -33,9 +34,13 @@ pub enum Score {
 pub enum Select {
     /// The highest score; ties to the higher logit, then to the lower id.
     Argmax,
-    /// A draw in proportion to the score, to its exponential where it is a logarithm.
-    Proportional,
-    /// A draw from the softmax of the score.
+    /// A draw in proportion to the score to the power of `1 / tau`: the softmax of its logarithm. A score that is a
+    /// logarithm is taken as it is.
+    Proportional {
+        /// Divides the logarithms; 1 draws in proportion to the score.
+        tau: f64,
+    },
+    /// A draw from the softmax of the score itself.
     Softmax {
         /// Divides the scores.
         tau: f64,
@@ -88,7 +93,7 @@ impl Rescore {
         if let Some(threshold) = self.threshold.filter(|value| !(-1.0..=1.0).contains(value)) {
             return refuse("threshold", format!("must be a cosine from -1 to 1, found {threshold}"));
         }
-        if let Select::Softmax { tau } = self.select
+        if let Select::Proportional { tau } | Select::Softmax { tau } = self.select
             && !(MIN_TEMPERATURE..=MAX_TEMPERATURE).contains(&tau)
         {
             return refuse("tau", format!("must be {MIN_TEMPERATURE} to {MAX_TEMPERATURE}, found {tau}"));
@@ -102,8 +107,23 @@ impl Rescore {
     }
 }
 
-/// Checks the truncation of a step: the ranges of [`Truncation::check`], a temperature that f32 has room for, and at
-/// most [`MAX_CANDIDATES`].
+/// Checks the truncation of a plain step: the ranges of [`Truncation::check`], and a temperature of 0 or one that f32
+/// has room for.
+///
+/// # Errors
+/// The first parameter outside its range.
+pub fn check_plain(rule: &Truncation) -> Result<(), Refused> {
+    rule.check()?;
+    if rule.temperature != 0.0 && !(MIN_TEMPERATURE..=MAX_TEMPERATURE).contains(&rule.temperature) {
+        let found = rule.temperature;
+        let reason = format!("must be 0, or {MIN_TEMPERATURE} to {MAX_TEMPERATURE}; found {found}");
+        return Err(Refused { field: "temperature", reason });
+    }
+    Ok(())
+}
+
+/// Checks the truncation of a step that is rescored: as [`check_plain`], without temperature 0, and at most
+/// [`MAX_CANDIDATES`].
 ///
 /// # Errors
 /// The first parameter outside its range.

@@ -6,8 +6,9 @@ use serde::Serialize;
 use situs_core::digest::Digest;
 use situs_core::fault::{Fault, file_fault};
 use situs_core::run::Progress;
-use situs_kernels::neighbors::{Build, BuildFault};
+use situs_kernels::neighbors::{Build, BuildFault, MOST_NEIGHBORS};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a build is put aside at most; each time writes all candidates.
 const TIMES_PUT_ASIDE: usize = 32;
@@ -48,53 +49,49 @@ pub struct Built {
 }
 
 impl Job<'_> {
-    /// Builds the table. Run again after an interruption, it goes on where the last put-aside state was.
+    /// Builds the table; `None` when `stop` was set meanwhile: what there was is put aside then. Run again, it goes on
+    /// there.
     ///
     /// # Errors
-    /// A tokenizer of another model, no content token, numbers that are not finite, a file that cannot be written.
-    pub fn run(&self, progress: &dyn Progress) -> Result<Built, Fault> {
-        let place_of = |fault: BuildFault| {
-            let what = format!("{}: {}: {fault}", self.embeddings.path().display(), self.embeddings.tensor());
-            match fault {
-                BuildFault::Table(_) => Fault::config(fault.to_string()).at("k"),
-                _ => Fault::data(what),
-            }
-        };
-        if let Some(folder) = self.out.parent().filter(|folder| !folder.as_os_str().is_empty())
-            && !folder.is_dir()
-        {
-            return Err(Fault::config(format!("no folder {} to write to", folder.display())));
+    /// A `k` or a place that cannot be, before anything is read; a tokenizer of another model, no content token, numbers
+    /// that are not finite, a file that cannot be written.
+    pub fn run(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Option<Built>, Fault> {
+        if !(1..=MOST_NEIGHBORS).contains(&self.k) {
+            let fault = Fault::config(format!("{} slots a row; there must be 1 to {MOST_NEIGHBORS}", self.k));
+            return Err(fault.at("k"));
         }
+        self.check_place()?;
         let content = self.tokenizer.content(self.embeddings.rows(), self.rule)?;
         let count = content.iter().filter(|&&flag| flag == 1).count();
         if count == 0 {
             let what = format!("{}: no token is content", self.tokenizer.path().display());
             return Err(Fault::data(what));
         }
-        progress.stage("reading", 0);
+        if !self.embeddings.hash(progress, stop) {
+            return Ok(None);
+        }
         let job = Digest::new("situs-neighbors-job-1")
             .text(self.embeddings.sha256())
             .text(self.tokenizer.sha256())
             .add(&content)
             .add(&(self.k as u64).to_le_bytes())
             .hex();
-        let mut build = Build::new(self.embeddings.embeddings()?, content, self.k).map_err(place_of)?;
+        progress.stage("reading", 0);
+        let mut build =
+            Build::new(self.embeddings.embeddings()?, content, self.k).map_err(|fault| self.named(fault))?;
         match take_up(self.out, &job, &mut build) {
             Ok(true) => progress.line("going on where the last build was put aside"),
             Ok(false) => {}
             Err(fault) => progress.line(&format!("beginning anew: {}", fault.what)),
         }
-        let (pairs, done) = build.pairs();
-        progress.stage("comparing", pairs);
-        progress.advance(done);
-        let every = build.bands().div_ceil(TIMES_PUT_ASIDE).max(1);
-        while build.advance(&|pairs| progress.advance(pairs)) {
-            if build.bands_done() % every == 0 && build.bands_done() < build.bands() {
-                put_aside(self.out, &job, &build)?;
-            }
+        if !self.compare(&job, &mut build, progress, stop)? {
+            return Ok(None);
         }
         progress.stage("ranking", count as u64);
-        let (table, certified) = build.finish(&|rows| progress.advance(rows)).map_err(place_of)?;
+        let (table, certified) = match build.finish_unless(stop, &|rows| progress.advance(rows)) {
+            Err(BuildFault::Stopped) => return Ok(None),
+            other => other.map_err(|fault| self.named(fault))?,
+        };
         table_file::write(self.out, &table, self.embeddings.sha256(), self.tokenizer.sha256())?;
         let part = place(self.out);
         match std::fs::remove_file(&part) {
@@ -103,7 +100,7 @@ impl Job<'_> {
             }
             _ => {}
         }
-        Ok(Built {
+        Ok(Some(Built {
             table: self.out.to_owned(),
             rows: table.rows,
             k: table.k,
@@ -112,6 +109,66 @@ impl Job<'_> {
             redone: certified.redone,
             embedding_sha256: self.embeddings.sha256().to_owned(),
             tokenizer_sha256: self.tokenizer.sha256().to_owned(),
-        })
+        }))
+    }
+
+    /// Files that a build of that table has while it writes; whoever ends this process in the midst removes them.
+    pub fn being_written(out: &Path) -> [PathBuf; 2] {
+        [table_file::being_written(out), table_file::being_written(&place(out))]
+    }
+
+    /// Compares all pairs, and puts the candidates aside now and then, when stopped, and before they are ranked. Whether
+    /// all pairs were compared.
+    fn compare(
+        &self,
+        job: &str,
+        build: &mut Build<'_>,
+        progress: &dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<bool, Fault> {
+        let (pairs, done) = build.pairs();
+        progress.stage("comparing", pairs);
+        progress.advance(done);
+        let bands = build.bands();
+        let every = bands.div_ceil(TIMES_PUT_ASIDE).max(1);
+        let mut there = build.bands_done();
+        loop {
+            let stopped = stop.load(Ordering::Relaxed);
+            let done = build.bands_done();
+            let due = done % every == 0 || done == bands;
+            // One band is compared again sooner than it is read.
+            if done > there && (stopped || due && bands > 1) {
+                put_aside(self.out, job, build)?;
+                there = done;
+            }
+            if stopped || !build.advance(&|pairs| progress.advance(pairs)) {
+                return Ok(!stopped);
+            }
+        }
+    }
+
+    /// Whether a table can be written where it shall go.
+    fn check_place(&self) -> Result<(), Fault> {
+        if let Some(folder) = self.out.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.is_dir()
+        {
+            return Err(Fault::config(format!("no folder {} to write to", folder.display())));
+        }
+        if self.out.is_dir() {
+            return Err(Fault::config(format!("{} is a folder", self.out.display())).help("name a file"));
+        }
+        let trial = table_file::being_written(self.out);
+        let tried = std::fs::File::create(&trial).and_then(|_| std::fs::remove_file(&trial));
+        tried.map_err(|error| Fault::config(format!("cannot write {}: {error}", self.out.display())))
+    }
+
+    fn named(&self, fault: BuildFault) -> Fault {
+        match fault {
+            BuildFault::Table(_) => Fault::config(fault.to_string()).at("k"),
+            _ => {
+                let (path, tensor) = (self.embeddings.path().display(), self.embeddings.tensor());
+                Fault::data(format!("{path}: {tensor}: {fault}"))
+            }
+        }
     }
 }

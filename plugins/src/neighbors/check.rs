@@ -7,6 +7,7 @@ use situs_core::fault::Fault;
 use situs_core::run::Progress;
 use situs_kernels::neighbors::Build;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// Most differing rows that are named.
 const DIFFERENCES_NAMED: usize = 10;
@@ -38,6 +39,7 @@ pub fn check(
     sample: usize,
     progress: &dyn Progress,
 ) -> Result<Checked, Fault> {
+    embeddings.hash(progress, &AtomicBool::new(false));
     progress.stage("reading", 0);
     let file = NeighborFile::load(table, &Expectations::default())?;
     let stored = &file.table;

@@ -3,12 +3,18 @@
 use super::mapped::map;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
-use situs_core::digest::sha256_hex;
+use situs_core::digest::{sha256_hex, sha256_of};
 use situs_core::fault::Fault;
+use situs_core::run::Progress;
 use situs_kernels::neighbors::{Element, Embeddings};
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes that are read for a step of progress.
+const BLOCK: usize = 1 << 20;
 
 /// Most names that an error lists.
 const NAMES_SHOWN: usize = 12;
@@ -96,8 +102,39 @@ impl EmbeddingFile {
         self.sha256.get_or_init(|| sha256_hex(self.tensor_bytes()))
     }
 
+    /// Reads the bytes for [`EmbeddingFile::sha256`] with progress, MiB by MiB, unless `stop` is set. Whether all were read.
+    pub fn hash(&self, progress: &dyn Progress, stop: &AtomicBool) -> bool {
+        if self.sha256.get().is_some() {
+            return true;
+        }
+        let bytes = self.tensor_bytes();
+        progress.stage("hashing", bytes.len().div_ceil(BLOCK) as u64);
+        let Ok(sha256) = sha256_of(Watched { bytes, progress, stop }) else { return false };
+        self.sha256.get_or_init(|| sha256);
+        true
+    }
+
     fn tensor_bytes(&self) -> &[u8] {
         self.map.get(self.bytes.clone()).unwrap_or_default()
+    }
+}
+
+/// Bytes whose reading is shown and can be stopped.
+struct Watched<'a> {
+    bytes: &'a [u8],
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("stopped"));
+        }
+        let most = out.len().min(BLOCK);
+        let read = self.bytes.read(out.get_mut(..most).unwrap_or_default())?;
+        self.progress.advance(u64::from(read > 0));
+        Ok(read)
     }
 }
 

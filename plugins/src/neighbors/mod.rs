@@ -17,6 +17,6 @@ pub use build::{Built, Job};
 pub use check::{Checked, check};
 pub use embedding_file::EmbeddingFile;
 pub use model_folder::ModelFolder;
-pub use own_table::own_table;
+pub use own_table::{OwnTable, own_table};
 pub use table_file::{Expectations, NeighborFile, Reuse};
 pub use tokenizer::{ContentRule, Tokenizer};

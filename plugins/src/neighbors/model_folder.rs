@@ -6,8 +6,17 @@ use situs_core::fault::{Fault, file_fault};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-/// How names of input embeddings end, whatever the architecture in front.
-const EMBEDDINGS: &str = "embed_tokens.weight";
+/// How names of input embeddings end, whatever the architecture in front; the first that a checkpoint has is meant. In
+/// order: most models; GPT-2's line; Molmo, whose added rows lie in a tensor of their own and are no content; BLOOM and
+/// Falcon; GPT-NeoX; InternLM.
+const EMBEDDINGS: [&str; 6] = [
+    "embed_tokens.weight",
+    "wte.weight",
+    "wte.embedding",
+    "word_embeddings.weight",
+    "embed_in.weight",
+    "tok_embeddings.weight",
+];
 
 /// Largest index of tensors that is read, in bytes.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -24,19 +33,22 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// Finds both; a tokenizer that is named is taken. Without a tensor name the one whose name ends in `embed_tokens.weight` is taken; the index
-    /// `model.safetensors.index.json` says which file holds what, without it every `.safetensors` file is asked.
+    /// Finds both; a tokenizer or a tensor that is named is taken. Without a tensor name it is the one whose name ends as
+    /// those of input embeddings do (`embed_tokens.weight`, `wte.weight`, ...); the index `model.safetensors.index.json` says
+    /// which file holds what, without it every `.safetensors` file is asked.
     ///
     /// # Errors
     /// None, or several that could be meant (all are named); no `tokenizer.json`; damaged files.
     pub fn find(folder: &Path, tensor: Option<&str>, tokenizer: Option<&Path>) -> Result<Self, Fault> {
         let tensors = tensors(folder)?;
         let place = folder.display();
+        let ends = |name: &str, end: &str| {
+            name.strip_suffix(end).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        };
+        let end = EMBEDDINGS.into_iter().find(|end| tensors.keys().any(|name| ends(name, end)));
         let is_meant = |name: &str| match tensor {
             Some(wanted) => name == wanted,
-            None => {
-                name == EMBEDDINGS || name.strip_suffix(EMBEDDINGS).is_some_and(|front| front.ends_with('.'))
-            }
+            None => end.is_some_and(|end| ends(name, end)),
         };
         let found: Vec<(&String, &PathBuf)> = tensors.iter().filter(|(name, _)| is_meant(name)).collect();
         let (name, file) = match found.as_slice() {
@@ -45,7 +57,7 @@ impl ModelFolder {
                 let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
                 let what = match tensor {
                     Some(wanted) => format!("{place}: no tensor '{wanted}'"),
-                    None => format!("{place}: no tensor with a name that ends in '{EMBEDDINGS}'"),
+                    None => format!("{place}: no tensor with a name that ends in {}", EMBEDDINGS.join(", ")),
                 };
                 return Err(
                     Fault::data(what).help(format!("name it with --tensor; there are {}", listed(&names)))

@@ -7,18 +7,27 @@ use situs_core::model_backend::{EmbeddingSource, ModelBackend, RowReader};
 use situs_core::run::Progress;
 use situs_kernels::neighbors::{Build, Embeddings};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Neighbors that a kept table stores where no more are asked for.
 const USUAL_NEIGHBORS: usize = 32;
 /// Embedding rows that are read together.
 const ROWS_TOGETHER: usize = 4096;
 
+/// A model's own table.
+pub struct OwnTable {
+    /// The table, in the cache folder.
+    pub file: NeighborFile,
+    /// Whether it was not there before.
+    pub built: bool,
+}
+
 /// The table of a model with at least `neighbors` neighbors a token, itself included. It is kept in the user's cache
 /// folder (`XDG_CACHE_HOME`, else `~/.cache`) under a name made of the digests of embeddings and tokenizer.
 ///
 /// # Errors
 /// A model without embeddings or tokenizer, no cache folder, a full disk.
-pub fn own_table(model: &dyn ModelBackend, neighbors: usize) -> Result<PathBuf, Fault> {
+pub fn own_table(model: &dyn ModelBackend, neighbors: usize) -> Result<OwnTable, Fault> {
     let name = &model.card().name;
     let missing = |what: &str| {
         Fault::config(format!("no neighbor table is given, and {name} gives no {what} to build one from"))
@@ -34,28 +43,50 @@ pub fn own_table(model: &dyn ModelBackend, neighbors: usize) -> Result<PathBuf, 
                 return Err(missing("tokenizer.json"));
             }
             let tokenizer = Tokenizer::read(&tokenizer)?;
-            let out = kept(&sha256, tokenizer.sha256(), k)?;
-            if !usable(&out, &sha256, tokenizer.sha256(), k) {
+            kept_or_built(&sha256, tokenizer.sha256(), k, |out| {
                 let embeddings = EmbeddingFile::open(&path, &tensor)?;
                 let rule = ContentRule::default();
-                let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out: &out };
+                let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out };
                 tracing::info!("{name}: building the neighbor table of its embeddings, once");
-                job.run(&Logged)?;
-            }
-            Ok(out)
+                job.run(&Logged, &AtomicBool::new(false)).map(drop)
+            })
         }
         EmbeddingSource::Rows { reader, sha256 } => {
             let Some(vocabulary) = model.vocabulary()? else { return Err(missing("vocabulary")) };
-            let words = Digest::new("situs-words-1").json(&vocabulary.texts).json(&vocabulary.content).hex();
-            let out = kept(&sha256, &words, k)?;
-            if !usable(&out, &sha256, &words, k) {
+            let tokenizer = match model.tokenizer_sha256()? {
+                Some(sha256) => sha256,
+                None => Digest::new("situs-words-1").json(&vocabulary.texts).json(&vocabulary.content).hex(),
+            };
+            kept_or_built(&sha256, &tokenizer, k, |out| {
                 let content = vocabulary.content.iter().map(|flag| u8::from(*flag)).collect();
-                build_rows(reader.as_ref(), content, k, &out, (&sha256, &words))
-                    .map_err(|fault| fault.within(name))?;
-            }
-            Ok(out)
+                build_rows(reader.as_ref(), content, k, out, (&sha256, &tokenizer))
+                    .map_err(|fault| fault.within(name))
+            })
         }
     }
+}
+
+/// The table of these digests from the cache folder; where none lies there, or a damaged one, it is built first.
+fn kept_or_built(
+    embeddings: &str,
+    tokenizer: &str,
+    k: usize,
+    build: impl FnOnce(&Path) -> Result<(), Fault>,
+) -> Result<OwnTable, Fault> {
+    let out = kept(embeddings, tokenizer, k)?;
+    let expected = Expectations {
+        k: Some(k),
+        embedding_sha256: Some(embeddings.to_owned()),
+        tokenizer_sha256: Some(tokenizer.to_owned()),
+        ..Expectations::default()
+    };
+    if out.is_file()
+        && let Ok(file) = NeighborFile::load(&out, &expected)
+    {
+        return Ok(OwnTable { file, built: false });
+    }
+    build(&out)?;
+    Ok(OwnTable { file: NeighborFile::load(&out, &expected)?, built: true })
 }
 
 /// Where a table is kept; the folder is made.
@@ -73,17 +104,6 @@ fn kept(embeddings: &str, tokenizer: &str, k: usize) -> Result<PathBuf, Fault> {
     std::fs::create_dir_all(&folder).map_err(|error| file_fault("make", &folder, &error))?;
     let name = Digest::new("situs-own-table-1").text(embeddings).text(tokenizer).json(&k).short();
     Ok(folder.join(format!("{name}.safetensors")))
-}
-
-/// Whether a whole table of these digests lies there; a damaged one is built anew.
-fn usable(path: &Path, embeddings: &str, tokenizer: &str, k: usize) -> bool {
-    let expected = Expectations {
-        k: Some(k),
-        embedding_sha256: Some(embeddings.to_owned()),
-        tokenizer_sha256: Some(tokenizer.to_owned()),
-        ..Expectations::default()
-    };
-    path.is_file() && NeighborFile::load(path, &expected).is_ok()
 }
 
 fn build_rows(

@@ -8,18 +8,26 @@ use situs_core::digest::sha256_hex;
 use situs_core::fault::{Fault, file_fault};
 use situs_kernels::NeighborTable;
 use situs_kernels::neighbors::MOST_NEIGHBORS;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Version of the format.
 const FORMAT: &str = "situs-neighbors-1";
 
+/// Tables in use, by digest of their file and number of rows where that is not the file's: whoever reads a table that
+/// another holds shares it.
+static IN_USE: Mutex<BTreeMap<(String, Option<usize>), Weak<NeighborTable>>> = Mutex::new(BTreeMap::new());
+
 /// A neighbor table with what it was made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeighborFile {
-    /// The table, checked.
-    pub table: NeighborTable,
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The table, checked; shared by all that read it.
+    pub table: Arc<NeighborTable>,
     /// SHA-256 of the embedding tensor's bytes.
     pub embedding_sha256: String,
     /// SHA-256 of the `tokenizer.json`.
@@ -80,22 +88,42 @@ impl NeighborFile {
             let fault = Fault::unsupported(format!("format '{format}'; {FORMAT} is read"));
             return Err(within(fault));
         }
-        let table = read_table(&tensors).map_err(within)?;
-        table.check().map_err(|fault| within(Fault::data(format!("damaged neighbor table: {fault}"))))?;
+        let sha256 = sha256_hex(&map);
+        let table = shared((sha256.clone(), None), || {
+            let table = read_table(&tensors)?;
+            table.check().map_err(|fault| Fault::data(format!("damaged neighbor table: {fault}")))?;
+            Ok(table)
+        });
+        let table = table.map_err(within)?;
         if told("k")? != table.k.to_string() {
             let what = format!("says {} slots a row, has {}", told("k")?, table.k);
             return Err(within(Fault::data(what)));
         }
         let mut file = Self {
+            path: path.to_owned(),
             table,
             embedding_sha256: told("embedding_sha256")?,
             tokenizer_sha256: told("tokenizer_sha256")?,
             tool: told("tool")?,
-            sha256: sha256_hex(&map),
+            sha256,
             reuse: None,
         };
-        file.reuse = file.fits(expected).map_err(within)?;
+        file.fit(expected)?;
         Ok(file)
+    }
+
+    /// Checks the table against what is expected, and takes on the expected number of rows where reuse allows another:
+    /// rows past the content say nothing.
+    ///
+    /// # Errors
+    /// What does not fit, with the file.
+    pub fn fit(&mut self, expected: &Expectations) -> Result<(), Fault> {
+        self.reuse = self.fits(expected).map_err(|fault| fault.within(self.path.display()))?;
+        if let Some(rows) = expected.rows.filter(|rows| *rows != self.table.rows) {
+            self.table =
+                shared((self.sha256.clone(), Some(rows)), || Ok(resized(self.table.as_ref().clone(), rows)))?;
+        }
+        Ok(())
     }
 
     /// Whether the table fits, and whether that is reuse.
@@ -144,6 +172,32 @@ impl NeighborFile {
     }
 }
 
+fn shared(
+    key: (String, Option<usize>),
+    make: impl FnOnce() -> Result<NeighborTable, Fault>,
+) -> Result<Arc<NeighborTable>, Fault> {
+    let mut tables = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    tables.retain(|_, table| table.strong_count() > 0);
+    if let Some(table) = tables.get(&key).and_then(Weak::upgrade) {
+        return Ok(table);
+    }
+    let table = Arc::new(make()?);
+    tables.insert(key, Arc::downgrade(&table));
+    Ok(table)
+}
+
+fn resized(mut table: NeighborTable, rows: usize) -> NeighborTable {
+    let (old, k) = (table.rows, table.k);
+    table.content.resize(rows, 0);
+    table.ids.resize(rows * k, 0);
+    table.similarities.resize(rows * k, 0.0);
+    for token in old..rows {
+        table.ids[token * k..(token + 1) * k].fill(token as u32);
+    }
+    table.rows = rows;
+    table
+}
+
 /// Writes a table: first under another name, then renamed. The same table gives the same bytes.
 pub(super) fn write(
     path: &Path,
@@ -176,14 +230,19 @@ pub(super) fn write(
     })
 }
 
+/// Where a file is written before it is moved to its place.
+pub(super) fn being_written(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    PathBuf::from(name)
+}
+
 /// Writes a file beside its place, syncs it and moves it there.
 pub(super) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), Fault> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = PathBuf::from(name);
+    let new = being_written(path);
     let done = File::create(&new)
         .and_then(|file| {
             let mut out = BufWriter::with_capacity(1 << 20, file);

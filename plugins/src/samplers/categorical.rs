@@ -1,10 +1,15 @@
 //! A draw from the truncated softmax.
 
+use crate::stepping::{Asked, Stepping, refused};
 use situs_core::prelude::*;
-use situs_kernels::{Candidates, Truncation};
+use situs_kernels::Truncation;
+use situs_kernels::semantic::{Otherwise, check_plain};
 
 situs_core::component! {
     /// Draws from the softmax after temperature, top-k, top-p and min-p, in that order.
+    ///
+    /// The draw is that of `semantic` and `crowding` where those defer: with the same rule, question, trial and step, all
+    /// three take the same token.
     sampler "categorical";
     pub struct Categorical {
         /// Softmax temperature; 0 takes the most probable token.
@@ -29,24 +34,18 @@ impl SamplerSpec for Categorical {
             top_p: self.top_p,
             min_p: self.min_p,
         };
-        rule.check().map_err(|refused| Fault::config(refused.reason).at(refused.field))?;
+        check_plain(&rule).map_err(refused)?;
         if self.max_tokens == 0 {
             return Err(Fault::config("must be at least 1").at("max_tokens"));
         }
-        Ok(Box::new(CategoricalSampler {
-            spec: self.clone(),
-            rule,
-            candidates: Candidates::default(),
-            scratch: Vec::new(),
-        }))
+        Ok(Box::new(CategoricalSampler { spec: self.clone(), rule, stepping: Stepping::default() }))
     }
 }
 
 struct CategoricalSampler {
     spec: Categorical,
     rule: Truncation,
-    candidates: Candidates,
-    scratch: Vec<f32>,
+    stepping: Stepping,
 }
 
 impl Sampler for CategoricalSampler {
@@ -66,14 +65,11 @@ impl Sampler for CategoricalSampler {
     }
 
     fn pick(&mut self, logits: &Logits<'_>, rows: &[Row<'_>], out: &mut Vec<Pick>) -> Result<(), Fault> {
-        let host = logits.on_host(&mut self.scratch)?;
-        for row in rows {
-            let token = self
-                .candidates
-                .draw(host.row(row.index)?, &self.rule, row.draw)
-                .map_err(|fault| Fault::internal(format!("row {}, step {}: {fault}", row.index, row.step)))?;
-            out.push(Pick { token, note: None });
-        }
+        let rule = self.rule;
+        let steps = self.stepping.run(logits, rows, None, false, |_| {
+            Ok(Asked { truncation: rule, otherwise: Otherwise::Draw, rescore: None })
+        })?;
+        out.extend(steps.iter().map(|step| Pick { token: step.token, note: None }));
         Ok(())
     }
 }

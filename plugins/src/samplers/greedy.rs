@@ -1,5 +1,6 @@
 //! The most probable token.
 
+use crate::stepping::place;
 use situs_core::prelude::*;
 
 situs_core::component! {
@@ -35,7 +36,7 @@ impl Sampler for Greedy {
         let host = logits.on_host(&mut scratch)?;
         for row in rows {
             let token = situs_kernels::argmax(host.row(row.index)?)
-                .map_err(|fault| Fault::internal(format!("row {}, step {}: {fault}", row.index, row.step)))?;
+                .map_err(|fault| Fault::data(fault.to_string()).within(place(row)))?;
             out.push(Pick { token, note: None });
         }
         Ok(())

@@ -53,10 +53,18 @@ fn tensors_that_are_no_embeddings_are_refused() {
 
 #[test]
 fn a_checkpoint_of_one_file_is_searched_by_the_end_of_the_name() {
-    for name in ["embed_tokens.weight", "model.language_model.embed_tokens.weight"] {
+    for name in [
+        "embed_tokens.weight",
+        "model.language_model.embed_tokens.weight",
+        "transformer.wte.weight",
+        "model.transformer.wte.embedding",
+        "gpt_neox.embed_in.weight",
+    ] {
         let checkpoint = Checkpoint::new();
         let (numbers, other) = (values(), [1.0; 4]);
-        let tensors = [(name, &numbers[..], WIDTH), ("model.norm.weight", &other[..], 2)];
+        let rest = ["model.norm.weight", "transformer.wpe.weight", "model.transformer.wte.new_embedding"];
+        let mut tensors = vec![(name, &numbers[..], WIDTH)];
+        tensors.extend(rest.map(|rest| (rest, &other[..], 2)));
         checkpoint.put("model.safetensors", &safetensors(&tensors));
         let found = ModelFolder::find(checkpoint.folder(), None, None).unwrap();
         assert_eq!((found.tensor.as_str(), found.embeddings), (name, checkpoint.path("model.safetensors")));

@@ -11,6 +11,7 @@ use situs_plugins::neighbors::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn open(checkpoint: &Checkpoint) -> (EmbeddingFile, Tokenizer) {
     let embeddings = EmbeddingFile::open(&checkpoint.path("model.safetensors"), TENSOR).unwrap();
@@ -20,7 +21,8 @@ fn open(checkpoint: &Checkpoint) -> (EmbeddingFile, Tokenizer) {
 fn build(checkpoint: &Checkpoint, k: usize, out: &Path) -> Result<Built, Fault> {
     let (embeddings, tokenizer) = open(checkpoint);
     let rule = ContentRule::default();
-    Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out }.run(&Silent)
+    let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out };
+    job.run(&Silent, &AtomicBool::new(false)).map(Option::unwrap)
 }
 
 /// A checkpoint with its table of four neighbors.
@@ -105,6 +107,7 @@ fn jobs_that_make_no_table_are_refused() {
         assert_eq!(fault.cause, situs_core::fault::Cause::Config, "{fault}");
     }
     assert!(build(&checkpoint, 4, &checkpoint.path("no/folder/T")).unwrap_err().what.contains("no folder"));
+    assert!(build(&checkpoint, 4, checkpoint.folder()).unwrap_err().what.ends_with("is a folder"));
     let mut broken = values();
     broken[2 * WIDTH + 1] = f32::NAN;
     let fault = build(&Checkpoint::of(&broken), 4, &out).unwrap_err();
@@ -140,10 +143,10 @@ fn larger() -> Checkpoint {
     checkpoint
 }
 
-/// Builds until the first state has been put aside and stops there, as an interruption would.
+/// Builds until the first state has been put aside and is killed there.
 fn interrupted(checkpoint: &Checkpoint, k: usize, out: &Path) {
-    struct Stop(PathBuf);
-    impl Progress for Stop {
+    struct Kill(PathBuf);
+    impl Progress for Kill {
         fn stage(&self, _: &str, _: u64) {}
         fn advance(&self, _: u64) {
             assert!(!self.0.exists(), "interrupted");
@@ -153,9 +156,69 @@ fn interrupted(checkpoint: &Checkpoint, k: usize, out: &Path) {
     let (embeddings, tokenizer) = open(checkpoint);
     let rule = ContentRule::default();
     let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out };
-    let stop = Stop(part(out));
-    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.run(&stop).is_ok()));
+    let kill = Kill(part(out));
+    let never = AtomicBool::new(false);
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.run(&kill, &never).is_ok()));
     assert!(stopped.is_err() && part(out).exists() && !out.exists());
+}
+
+/// Asks for an end as soon as a stage has made a step.
+struct StopIn<'a> {
+    stage: &'static str,
+    now: Mutex<String>,
+    stop: &'a AtomicBool,
+}
+
+impl Progress for StopIn<'_> {
+    fn stage(&self, name: &str, _: u64) {
+        name.clone_into(&mut self.now.lock().unwrap());
+    }
+    fn advance(&self, by: u64) {
+        if by > 0 && *self.now.lock().unwrap() == self.stage {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+    fn line(&self, _: &str) {}
+}
+
+#[test]
+fn a_build_that_is_stopped_in_any_stage_leaves_no_half_table_and_goes_on() {
+    let checkpoint = larger();
+    let (whole, out) = (checkpoint.path("whole.safetensors"), checkpoint.path("T.safetensors"));
+    build(&checkpoint, 8, &whole).unwrap();
+    for stage in ["hashing", "comparing", "ranking"] {
+        let (embeddings, tokenizer) = open(&checkpoint);
+        let job = Job {
+            embeddings: &embeddings,
+            tokenizer: &tokenizer,
+            rule: ContentRule::default(),
+            k: 8,
+            out: &out,
+        };
+        let stop = AtomicBool::new(false);
+        let progress = StopIn { stage, now: Mutex::default(), stop: &stop };
+        assert_eq!(job.run(&progress, &stop).unwrap(), None, "{stage}");
+        assert!(!out.exists() && Job::being_written(&out).iter().all(|file| !file.exists()), "{stage}");
+        assert_eq!(part(&out).exists(), stage != "hashing", "{stage}");
+    }
+    assert_eq!(resumed(&checkpoint, 8, &out), ["going on where the last build was put aside"]);
+    assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&whole).unwrap());
+}
+
+#[test]
+fn a_place_or_a_number_that_cannot_be_is_refused_before_anything_is_hashed() {
+    let checkpoint = Checkpoint::new();
+    let (embeddings, tokenizer) = open(&checkpoint);
+    let nowhere = checkpoint.path("no/folder/T");
+    let out = checkpoint.path("T.safetensors");
+    for (k, out) in [(4, &nowhere), (0, &out), (1_025, &out)] {
+        let job =
+            Job { embeddings: &embeddings, tokenizer: &tokenizer, rule: ContentRule::default(), k, out };
+        let stop = AtomicBool::new(false);
+        let progress = StopIn { stage: "hashing", now: Mutex::default(), stop: &stop };
+        assert!(job.run(&progress, &stop).is_err());
+        assert!(!stop.into_inner(), "{k}");
+    }
 }
 
 fn part(out: &Path) -> PathBuf {
@@ -166,7 +229,8 @@ fn resumed(checkpoint: &Checkpoint, k: usize, out: &Path) -> Vec<String> {
     let (embeddings, tokenizer) = open(checkpoint);
     let rule = ContentRule::default();
     let told = Told::default();
-    Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out }.run(&told).unwrap();
+    let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k, out };
+    job.run(&told, &AtomicBool::new(false)).unwrap().unwrap();
     assert!(!part(out).exists());
     told.0.into_inner().unwrap()
 }
@@ -306,9 +370,8 @@ fn a_check_accepts_every_rule_of_content() {
         for byte_fragments in [false, true] {
             let out = checkpoint.path("T.safetensors");
             let rule = ContentRule { added, byte_fragments };
-            Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k: 3, out: &out }
-                .run(&Silent)
-                .unwrap();
+            let job = Job { embeddings: &embeddings, tokenizer: &tokenizer, rule, k: 3, out: &out };
+            job.run(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
             assert!(check(&out, &embeddings, &tokenizer, 64, &Silent).unwrap().ok, "{rule:?}");
         }
     }
