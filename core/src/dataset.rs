@@ -3,7 +3,7 @@
 use crate::build_context::BuildContext;
 use crate::case::{Case, DatasetCard};
 use crate::fault::Fault;
-use crate::volume::Volume;
+use crate::volume::{Volume, VolumeMaker};
 
 /// A source of cases. Loading a case is cheap: it names volumes and does not read them.
 pub trait Dataset: Send + Sync {
@@ -33,6 +33,12 @@ pub trait Dataset: Send + Sync {
     /// Unsupported by default.
     fn volume(&self, key: &str) -> Result<Volume, Fault> {
         Err(Fault::unsupported(format!("this data set has no volume {key:?} of its own")))
+    }
+}
+
+impl VolumeMaker for dyn Dataset {
+    fn make(&self, key: &str) -> Result<Volume, Fault> {
+        self.volume(key)
     }
 }
 

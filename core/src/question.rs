@@ -27,9 +27,12 @@ pub struct Evidence {
     pub positions: Vec<Position>,
     /// Relation in words, e.g. `A superior B`.
     pub relation: String,
-    /// Distance along the asked axis in mm.
+    /// What the statement of a closed or inverted question says, in the same words; `None` for open ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<String>,
+    /// Distance along the asked axis in mm; where no axis is asked, distance of A from the nearest other candidate.
     pub margin_mm: Option<f64>,
-    /// Distance along the asked screen axis in pixels.
+    /// The same on the picture, in pixels, where the picture shows it.
     pub margin_px: Option<f64>,
     /// Distance along the frame order, in frames.
     pub margin_frames: Option<f64>,

@@ -114,6 +114,9 @@ pub struct Section {
     pub structure: usize,
     /// Voxels of the slice inside.
     pub voxels: u64,
+    /// Number of 8-connected parts.
+    #[serde(default)]
+    pub parts: u64,
     /// Voxels of the largest 8-connected part.
     pub largest_part: u64,
     /// Mean canonical index inside the slice (through-plane component = the slice's index).

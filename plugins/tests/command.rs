@@ -91,6 +91,39 @@ fn a_request_is_one_line_with_parts_in_order() {
 }
 
 #[test]
+fn paths_hold_in_the_folder_of_the_program_too() {
+    // The program runs in the config's folder, the run folder is given relative to ours.
+    let program = Program::new(
+        r#"printf '%s\n' "$line" > "$1/seen"
+        echo '{"id": "'$id'", "text": "ok"}'"#,
+    );
+    let cx = BuildContext { base: Some(program.folder.path().to_owned()), ..BuildContext::default() };
+    let params = json!({"use": "command", "program": "/bin/sh", "args": ["model.sh", program.folder.path()]});
+    let model = backend_at(params, &cx).unwrap();
+    let mut media = StillMedia::default();
+    media.folder = PathBuf::from("runs/one/media");
+    let source = VolumeSource::File { path: PathBuf::from("data/scan.nii.gz") };
+    let parts = vec![
+        media.show("ab12", b"png"),
+        Part::Volume { volume: VolumeRef { id: "scan".to_owned(), source } },
+        Part::Volume {
+            volume: VolumeRef {
+                id: "cd34".to_owned(),
+                source: VolumeSource::Dataset { key: "cd34".to_owned() },
+            },
+        },
+    ];
+    model.reply(&request(Prompt { parts }, &[], 0), &Sampling::default(), &media).unwrap();
+    let seen: Value = serde_json::from_slice(&std::fs::read(program.file("seen")).unwrap()).unwrap();
+    let here = std::env::current_dir().unwrap();
+    for (part, path) in
+        ["runs/one/media/ab12.png", "data/scan.nii.gz", "runs/one/media/cd34.png"].iter().enumerate()
+    {
+        assert_eq!(seen["parts"][part]["path"], here.join(path).to_str().unwrap());
+    }
+}
+
+#[test]
 fn a_worker_is_kept_and_there_are_never_more_than_allowed() {
     let program = Program::new(r#"echo '{"id": "'$id'", "text": "ok"}'"#);
     let model = program.model(json!({"workers": 2}));

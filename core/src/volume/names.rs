@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Longest class name that is taken from outside, in bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -77,36 +78,99 @@ fn kind(json: &Value) -> &'static str {
     }
 }
 
-/// A name with its side words swapped: `kidney_left` becomes `kidney_right`, `left kidney` becomes `right kidney`,
-/// `rib_left_1` becomes `rib_right_1`, `Precentral_L` becomes `Precentral_R`. Words without a side stay.
+/// A side of the patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// The patient's left.
+    Left,
+    /// The patient's right.
+    Right,
+}
+
+impl Side {
+    /// "left" or "right".
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
+/// Side words as class names spell them, left and right; `lh` and `rh` name hemispheres.
+const SIDE_WORDS: [[&str; 2]; 5] =
+    [["left", "right"], ["Left", "Right"], ["LEFT", "RIGHT"], ["lh", "rh"], ["LH", "RH"]];
+/// Letters that stand for a side at the end of a class name: `Precentral_L`, `kidney_r`.
+const TAIL_LETTERS: [[&str; 2]; 2] = [["L", "R"], ["l", "r"]];
+/// Letters that stand for a side at its start: `L_Hippocampus`.
+const HEAD_LETTERS: [[&str; 2]; 1] = [["L", "R"]];
+/// What sets a side's letter off from the rest of a class name.
+const JOINTS: [char; 3] = ['_', '-', '.'];
+
+/// The side words of a name, with the bytes at which they stand: those of `kidney_left`, `left kidney`, `rib_left_1`,
+/// `Left-Thalamus`, `ctx-lh-precentral`, `Precentral_L` and `L_Hippocampus`. A bare letter is a side only at an end of
+/// a name that goes on in letters: neither that of `R`, nor of `level L`, nor of `L_5`.
+pub fn side_words(name: &str) -> Vec<(Side, Range<usize>)> {
+    spelled_sides(name).into_iter().map(|(side, _, at)| (side, at)).collect()
+}
+
+/// The side a name tells, `None` where it tells none or both.
+pub fn side_of(name: &str) -> Option<Side> {
+    let mut sides = side_words(name).into_iter().map(|(side, _)| side);
+    let first = sides.next()?;
+    sides.all(|side| side == first).then_some(first)
+}
+
+/// A name with its side words swapped, spelled as they were: `kidney_left` becomes `kidney_right`, `Precentral_L`
+/// becomes `Precentral_R`. What else [`side_words`] finds no side in stays.
 pub fn swap_sides(name: &str) -> String {
     let mut swapped = String::with_capacity(name.len() + 1);
-    let mut rest = name;
-    while !rest.is_empty() {
-        let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        // A bare L or R is a side only as the tail of a class name: `Precentral_L`, but neither `R` nor `level L`.
-        let tail = after.is_empty() && swapped.ends_with(['_', '-']);
-        swapped.push_str(opposite(word, tail).unwrap_or(word));
-        let gap = after.find(char::is_alphanumeric).unwrap_or(after.len());
-        swapped.push_str(&after[..gap]);
-        rest = &after[gap..];
+    let mut done = 0;
+    for (side, words, at) in spelled_sides(name) {
+        swapped.push_str(&name[done..at.start]);
+        swapped.push_str(words[usize::from(side == Side::Left)]);
+        done = at.end;
     }
+    swapped.push_str(&name[done..]);
     swapped
 }
 
-fn opposite(word: &str, tail: bool) -> Option<&'static str> {
-    const PAIRS: [(&str, &str); 3] = [("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")];
-    let pairs = PAIRS.iter().chain(tail.then_some(&("L", "R")));
-    for (left, right) in pairs {
-        if word == *left {
-            return Some(right);
-        }
-        if word == *right {
-            return Some(left);
+/// Side words with the spellings of both sides.
+fn spelled_sides(name: &str) -> Vec<(Side, [&'static str; 2], Range<usize>)> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for word in name.split(|letter: char| !letter.is_alphanumeric()) {
+        let at = start..start + word.len();
+        let (before, after) = (&name[..at.start], &name[at.end..]);
+        // One past the separator; the last word is followed by none.
+        start = at.end + after.chars().next().map_or(0, char::len_utf8);
+        let tail = after.is_empty() && before.ends_with(JOINTS) && before.len() > 1;
+        let goes_on = || after.trim_start_matches(JOINTS).starts_with(char::is_alphabetic);
+        let head = before.is_empty() && after.starts_with(JOINTS) && goes_on();
+        let spellings = SIDE_WORDS
+            .iter()
+            .chain(TAIL_LETTERS.iter().filter(|_| tail))
+            .chain(HEAD_LETTERS.iter().filter(|_| head));
+        for spelling in spellings {
+            let side = match spelling.iter().position(|spelled| *spelled == word) {
+                Some(0) => Side::Left,
+                Some(_) => Side::Right,
+                None => continue,
+            };
+            found.push((side, *spelling, at.clone()));
+            break;
         }
     }
-    None
+    found
 }
 
 #[cfg(test)]
@@ -144,21 +208,44 @@ mod tests {
     }
 
     #[test]
-    fn side_words_are_swapped_and_other_words_are_not() {
-        for (one, other) in [
+    fn side_words_are_found_in_every_spelling_and_swapped() {
+        for (left, right) in [
             ("kidney_left", "kidney_right"),
             ("left kidney", "right kidney"),
             ("rib_left_1", "rib_right_1"),
             ("Precentral_L", "Precentral_R"),
+            ("kidney_l", "kidney_r"),
+            ("L_Hippocampus", "R_Hippocampus"),
+            ("L-V1", "R-V1"),
             ("lung_upper_lobe_left", "lung_upper_lobe_right"),
             ("Left-Thalamus", "Right-Thalamus"),
+            ("Left_Thalamus", "Right_Thalamus"),
+            ("LEFT KIDNEY", "RIGHT KIDNEY"),
+            ("ctx-lh-precentral", "ctx-rh-precentral"),
+            ("niere_links_left_\u{00FC}", "niere_links_right_\u{00FC}"),
         ] {
-            assert_eq!(swap_sides(one), other);
-            assert_eq!(swap_sides(other), one);
+            assert_eq!(swap_sides(left), right);
+            assert_eq!(swap_sides(right), left);
+            assert_eq!((side_of(left), side_of(right)), (Some(Side::Left), Some(Side::Right)), "{left}");
         }
-        for same in ["vertebrae_L1", "spleen", "cleft", "bright_spot", "L", "level L", "", "_", "portal_vein"]
-        {
-            assert_eq!(swap_sides(same), same);
+        for neither in [
+            "vertebrae_L1",
+            "L_5",
+            "spleen",
+            "cleft",
+            "bright_spot",
+            "L",
+            "_L",
+            "level L",
+            "",
+            "_",
+            "portal_vein",
+            "Rolandic",
+        ] {
+            assert_eq!(swap_sides(neither), neither);
+            assert_eq!(side_of(neither), None, "{neither}");
         }
+        assert_eq!(side_of("left and right lung"), None);
+        assert_eq!(swap_sides("left and right lung"), "right and left lung");
     }
 }

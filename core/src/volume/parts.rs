@@ -2,6 +2,15 @@
 
 use super::mask::{Mask, PlaneMask};
 
+/// How a structure falls into connected parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Connected {
+    /// Number of parts.
+    pub(crate) parts: u64,
+    /// Voxels of the largest one.
+    pub(crate) largest: u64,
+}
+
 /// A run of voxels in a row: first, after the last.
 type Run = (u32, u32);
 
@@ -35,8 +44,9 @@ impl Parts {
         }
     }
 
-    fn largest(&self) -> u64 {
-        self.voxels.iter().copied().max().unwrap_or(0)
+    fn connected(&self) -> Connected {
+        let roots = self.parent.iter().enumerate().filter(|(node, parent)| *node == **parent as usize);
+        Connected { parts: roots.count() as u64, largest: self.voxels.iter().copied().max().unwrap_or(0) }
     }
 
     /// Joins the runs of two neighbouring rows that touch, corners included. `a` and `b` are the numbers of their
@@ -81,8 +91,8 @@ impl Rows {
     }
 }
 
-/// Voxels of the largest 8-connected part of a slice.
-pub(crate) fn largest_part_in_plane(plane: &PlaneMask) -> u64 {
+/// The 8-connected parts of a slice.
+pub(crate) fn connected_in_plane(plane: &PlaneMask) -> Connected {
     let mut rows = Rows::default();
     let mut parts = Parts::default();
     plane.for_each_run(|row, start, end| {
@@ -92,11 +102,11 @@ pub(crate) fn largest_part_in_plane(plane: &PlaneMask) -> u64 {
     for row in 1..rows.starts.len() {
         parts.join_rows(rows.row(row - 1), rows.row(row));
     }
-    parts.largest()
+    parts.connected()
 }
 
-/// Voxels of the largest 26-connected part of a mask.
-pub(crate) fn largest_part(mask: &Mask) -> u64 {
+/// The 26-connected parts of a mask.
+pub(crate) fn connected(mask: &Mask) -> Connected {
     let height = mask.max[1] - mask.min[1] + 1;
     let depth = mask.max[2] - mask.min[2] + 1;
     let mut rows = Rows::default();
@@ -122,7 +132,7 @@ pub(crate) fn largest_part(mask: &Mask) -> u64 {
             }
         }
     }
-    parts.largest()
+    parts.connected()
 }
 
 #[cfg(test)]
@@ -138,13 +148,13 @@ mod tests {
     }
 
     /// Flood fill over all 26 neighbours, the plain way.
-    fn flood(mask: &Mask) -> u64 {
+    fn flood(mask: &Mask) -> Connected {
         let mut todo: Vec<[i64; 3]> = Vec::new();
         mask.for_each_run(|y, z, start, end| {
             todo.extend((start..end).map(|x| [x as i64, y as i64, z as i64]));
         });
         let mut left: std::collections::BTreeSet<[i64; 3]> = todo.into_iter().collect();
-        let mut largest = 0;
+        let (mut parts, mut largest) = (0, 0);
         while let Some(seed) = left.pop_first() {
             let (mut stack, mut size) = (vec![seed], 0);
             while let Some([x, y, z]) = stack.pop() {
@@ -157,17 +167,22 @@ mod tests {
                     }
                 }
             }
+            parts += 1;
             largest = largest.max(size);
         }
-        largest
+        Connected { parts, largest }
     }
 
     #[test]
     fn corners_connect() {
-        assert_eq!(largest_part(&mask_of(&[[1, 1, 1], [2, 2, 2], [3, 1, 3]])), 3);
-        assert_eq!(largest_part(&mask_of(&[[1, 1, 1], [3, 1, 1], [1, 3, 1]])), 1);
-        assert_eq!(largest_part(&mask_of(&[[1, 1, 1], [2, 1, 1], [4, 1, 1], [3, 0, 2]])), 4);
-        assert_eq!(largest_part(&mask_of(&[])), 0);
+        let found = |voxels: &[[usize; 3]]| {
+            let Connected { parts, largest } = connected(&mask_of(voxels));
+            (parts, largest)
+        };
+        assert_eq!(found(&[[1, 1, 1], [2, 2, 2], [3, 1, 3]]), (1, 3));
+        assert_eq!(found(&[[1, 1, 1], [3, 1, 1], [1, 3, 1]]), (3, 1));
+        assert_eq!(found(&[[1, 1, 1], [2, 1, 1], [4, 1, 1], [3, 0, 2]]), (1, 4));
+        assert_eq!(found(&[]), (0, 0));
     }
 
     #[test]
@@ -184,7 +199,7 @@ mod tests {
                     }
                 }
             }
-            assert_eq!(largest_part(&mask), flood(&mask), "seed {seed}");
+            assert_eq!(connected(&mask), flood(&mask), "seed {seed}");
             for axis in 0..3 {
                 let index = mask.min[axis] + 2;
                 let Some(plane) = mask.plane(axis, index) else { panic!("slice inside the box") };
@@ -196,7 +211,7 @@ mod tests {
                         }
                     }
                 });
-                assert_eq!(largest_part_in_plane(&plane), flood(&slice), "seed {seed}");
+                assert_eq!(connected_in_plane(&plane), flood(&slice), "seed {seed}");
             }
         }
     }

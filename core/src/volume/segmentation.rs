@@ -3,7 +3,7 @@
 use super::mask::{Mask, PlaneMask};
 use super::measure::Tally;
 use super::names::swap_sides;
-use super::parts::{largest_part, largest_part_in_plane};
+use super::parts::{Connected, connected, connected_in_plane};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::structure::{Grid, Measured, Overlap, Section, Structure};
@@ -30,8 +30,8 @@ pub struct Segmentation {
     form: Form,
     /// Shared voxels by pair of structure indices, the smaller index first.
     shared: BTreeMap<(usize, usize), u64>,
-    /// Largest part of each structure, found when first asked for.
-    largest: Vec<OnceLock<u64>>,
+    /// Parts of each structure, found when first asked for.
+    connected: Vec<OnceLock<Connected>>,
 }
 
 /// What has been found out lazily does not count.
@@ -57,8 +57,8 @@ impl Segmentation {
                 voxels,
             })
             .collect();
-        let largest = masks.iter().map(|_| OnceLock::new()).collect();
-        Self { measured, masks, boxes_only: form == Form::Boxes, form, shared, largest }
+        let connected = masks.iter().map(|_| OnceLock::new()).collect();
+        Self { measured, masks, boxes_only: form == Form::Boxes, form, shared, connected }
     }
 
     /// What it was made from, and the voxels that pairs of structures share, the smaller index first.
@@ -120,14 +120,20 @@ impl Segmentation {
     /// Share of a structure's voxels in its largest 26-connected part, 0 for an empty one. Found once, when first
     /// asked for.
     pub fn largest_part_share(&self, structure: usize) -> f64 {
-        let (Some(Some(mask)), Some(largest), Some(measured)) =
-            (self.masks.get(structure), self.largest.get(structure), self.measured.structures.get(structure))
-        else {
-            return 0.0;
-        };
-        let largest =
-            *largest.get_or_init(|| if self.boxes_only { measured.voxels } else { largest_part(mask) });
-        largest as f64 / measured.voxels.max(1) as f64
+        let voxels = self.measured.structures.get(structure).map_or(0, |structure| structure.voxels);
+        self.connected(structure).map_or(0.0, |found| found.largest as f64 / voxels.max(1) as f64)
+    }
+
+    /// Number of 26-connected parts of a structure, 0 for an empty one. Found once, when first asked for.
+    pub fn parts(&self, structure: usize) -> u64 {
+        self.connected(structure).map_or(0, |found| found.parts)
+    }
+
+    fn connected(&self, structure: usize) -> Option<Connected> {
+        let (mask, found) = (self.masks.get(structure)?.as_ref()?, self.connected.get(structure)?);
+        let voxels = self.measured.structures.get(structure)?.voxels;
+        let whole = Connected { parts: 1, largest: voxels };
+        Some(*found.get_or_init(|| if self.boxes_only { whole } else { connected(mask) }))
     }
 
     /// Shared voxels of two structures as a share of the smaller one. 0 where one is empty, and for boxes: a box
@@ -220,10 +226,12 @@ fn section(structure: usize, plane: &PlaneMask, axis: usize, index: usize) -> Op
     let [u, v] = sum.map(|sum| sum as f64 / voxels as f64);
     let (u, v) = (across as f64 + u, down as f64 + v);
     let through = index as f64;
+    let Connected { parts, largest } = connected_in_plane(plane);
     Some(Section {
         structure,
         voxels,
-        largest_part: largest_part_in_plane(plane),
+        parts,
+        largest_part: largest,
         centroid_index: match axis {
             0 => [through, u, v],
             1 => [u, through, v],

@@ -1,11 +1,11 @@
 //! The volumes and segmentations of a run, loaded once for all who wait and held within a byte budget.
 
 use super::cache::Cache;
+use super::maker::VolumeMaker;
 use super::names::swap_sides;
 use super::sources::LabelSource;
 use super::{LabelReader, LabelView, LabelVolume, Labels, Segmentation, Volume, read_header};
 use crate::case::{Case, VolumeRef, VolumeSource};
-use crate::dataset::Dataset;
 use crate::fault::Fault;
 use crate::structure::Grid;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// With `mirrored`, everything downstream sees another patient, with all organs on the other side: voxels and
 /// structures are mirrored along the canonical x axis (the affine stays), and side words in names and facts swap.
 pub struct VolumeStore {
-    dataset: Arc<dyn Dataset>,
+    maker: Box<dyn VolumeMaker>,
     mirrored: bool,
     cache: Cache<Key, Held>,
     /// Grids of volumes that have no file whose header could be read: they stay known after the voxels are dropped.
@@ -37,10 +37,10 @@ enum Held {
 }
 
 impl VolumeStore {
-    /// An empty store over a data set. `budget_bytes` bounds what is held for later; the volume loaded last is always
-    /// held, and what callers hold is theirs.
-    pub fn new(dataset: Arc<dyn Dataset>, budget_bytes: u64, mirrored: bool) -> Self {
-        Self { dataset, mirrored, cache: Cache::new(budget_bytes), grids: Mutex::default() }
+    /// An empty store over files and what `maker` makes, for example a data set. `budget_bytes` bounds what is held for
+    /// later; the volume loaded last is always held, and what callers hold is theirs.
+    pub fn new(maker: impl VolumeMaker + 'static, budget_bytes: u64, mirrored: bool) -> Self {
+        Self { maker: Box::new(maker), mirrored, cache: Cache::new(budget_bytes), grids: Mutex::default() }
     }
 
     /// Whether everything is seen in a mirror.
@@ -61,13 +61,13 @@ impl VolumeStore {
     /// A volume in canonical RAS+, as this store shows it.
     ///
     /// # Errors
-    /// Those of the reader or the data set; the next call tries again.
+    /// Those of the reader or the maker; the next call tries again.
     pub fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
         let key = Key::Volume(volume.clone());
         let held = self.cache.get(&key, || {
             let mut loaded = match &volume.source {
                 VolumeSource::File { path } => Volume::read(path)?,
-                VolumeSource::Dataset { key } => self.dataset.volume(key)?,
+                VolumeSource::Dataset { key } => self.maker.make(key)?,
             };
             check_filled(&loaded).map_err(|fault| fault.within(&volume.id))?;
             if self.mirrored {
@@ -91,7 +91,7 @@ impl VolumeStore {
         let key = Key::Segmentation(case.name.clone());
         let held = self.cache.get(&key, || {
             let image = case.volumes.first().map(|image| self.grid(image)).transpose()?;
-            let mut source = StoreLabels { dataset: &*self.dataset, reader: LabelReader::new(), held: None };
+            let mut source = StoreLabels { maker: &*self.maker, reader: LabelReader::new(), held: None };
             let mut loaded = Segmentation::load(case, image.as_ref(), &mut source)?;
             if self.mirrored {
                 loaded = loaded.mirrored();
@@ -137,9 +137,9 @@ impl VolumeStore {
     }
 }
 
-/// Label maps from files or from the data set itself.
+/// Label maps from files or made.
 struct StoreLabels<'a> {
-    dataset: &'a dyn Dataset,
+    maker: &'a dyn VolumeMaker,
     reader: LabelReader,
     held: Option<LabelVolume>,
 }
@@ -149,7 +149,7 @@ impl LabelSource for StoreLabels<'_> {
         match &volume.source {
             VolumeSource::File { .. } => self.reader.labels(volume),
             VolumeSource::Dataset { key } => {
-                let whole = self.dataset.volume(key).and_then(LabelVolume::from_whole_numbers);
+                let whole = self.maker.make(key).and_then(LabelVolume::from_whole_numbers);
                 let labels = whole.map_err(|fault| fault.within(&volume.id))?;
                 Ok(self.held.insert(labels).view())
             }

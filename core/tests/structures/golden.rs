@@ -2,7 +2,7 @@
 
 use crate::fixture::{read_labels, real_data};
 use serde_json::Value;
-use situs_core::volume::{measure_path, parse_name_map};
+use situs_core::volume::{Side, measure_path, parse_name_map, side_of};
 use std::path::Path;
 
 fn json(path: &Path) -> Value {
@@ -122,6 +122,62 @@ fn left_structures_of_a_real_case_lie_left_of_their_right_twins() {
         }
     }
     assert!(pairs > 30, "only {pairs} pairs");
+}
+
+#[test]
+fn organs_of_a_real_case_lie_where_anatomy_puts_them() {
+    let Some(data) = real_data() else { return };
+    let report = measure_path(&data.join("ts-s0327-masks/s0327/segmentations"), None).unwrap();
+    let centre = |name: &str| {
+        let row =
+            report.structures.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no {name}"));
+        row.centroid_ras_mm.unwrap_or_else(|| panic!("{name} is empty"))
+    };
+    // The first lies farther toward the positive end of the axis: right, anterior, superior.
+    let (right, anterior, superior) = (0, 1, 2);
+    for (one, axis, other) in [
+        ("liver", right, "spleen"),
+        ("liver", right, "stomach"),
+        ("gallbladder", right, "spleen"),
+        ("inferior_vena_cava", right, "aorta"),
+        ("heart", superior, "liver"),
+        ("lung_upper_lobe_left", superior, "kidney_left"),
+        ("liver", superior, "urinary_bladder"),
+        ("trachea", superior, "heart"),
+        ("sternum", anterior, "aorta"),
+        ("heart", anterior, "esophagus"),
+        ("urinary_bladder", anterior, "sacrum"),
+    ] {
+        let (a, b) = (centre(one)[axis], centre(other)[axis]);
+        assert!(a > b, "{one} at {a} mm, {other} at {b} mm along axis {axis}");
+    }
+    let front = centre("sternum")[anterior];
+    let spine = report.structures.iter().filter(|row| row.name.starts_with("vertebrae_"));
+    let behind: Vec<f64> = spine.filter_map(|row| row.centroid_ras_mm).map(|at| at[anterior]).collect();
+    assert!(behind.len() > 10 && behind.iter().all(|back| *back < front), "{front} mm against {behind:?}");
+    // From head to feet.
+    let order = ["vertebrae_T1", "vertebrae_T6", "vertebrae_T12", "vertebrae_L5", "sacrum"]
+        .map(|name| centre(name)[superior]);
+    assert!(order.is_sorted_by(|upper, lower| upper > lower), "{order:?}");
+}
+
+#[test]
+fn every_side_of_a_brain_atlas_is_known_from_its_name() {
+    let Some(data) = real_data() else { return };
+    let names = std::fs::read_to_string(data.join("brain-t1-aal/aal.nii.txt")).unwrap();
+    let names: Vec<&str> = names.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    let sided = |name: &&str| name.ends_with("_L") || name.ends_with("_R");
+    assert_eq!((names.len(), names.iter().copied().filter(|name| sided(name)).count()), (116, 108));
+    for name in names {
+        let side =
+            name.strip_suffix("_L").map(|_| Side::Left).or(name.strip_suffix("_R").map(|_| Side::Right));
+        assert_eq!(side_of(name), side, "{name}");
+        let twin = side.map_or(name.to_owned(), |side| {
+            let letter = if side == Side::Left { 'R' } else { 'L' };
+            format!("{}{letter}", &name[..name.len() - 1])
+        });
+        assert_eq!(situs_core::volume::swap_sides(name), twin);
+    }
 }
 
 #[test]

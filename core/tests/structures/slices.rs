@@ -75,11 +75,12 @@ fn the_largest_part_of_two_balls_is_the_larger_one() {
     labels[at(1, 3, 3)] = 3;
     let segmentation = Segmentation::from_labels(&label_volume([8, 4, 4], labels).view(), None).unwrap();
     assert_eq!(segmentation.largest_part_share(0), 7.0 / 9.0);
+    assert_eq!((segmentation.parts(0), segmentation.parts(1)), (2, 0));
     assert_eq!(segmentation, segmentation.mirrored().mirrored(), "asking changes nothing");
     let section = &segmentation.sections(2, 0).unwrap()[0];
-    assert_eq!((section.voxels, section.largest_part), (6, 6));
+    assert_eq!((section.voxels, section.parts, section.largest_part), (6, 1, 6));
     let section = &segmentation.sections(0, 1).unwrap()[0];
-    assert_eq!((section.voxels, section.largest_part), (2, 1));
+    assert_eq!((section.voxels, section.parts, section.largest_part), (2, 2, 1));
 }
 
 #[test]

@@ -1,46 +1,30 @@
 //! The store: one load for all, mirrored patients, catalogue entries.
 
 use crate::fixture::{blobs, case, grid, in_dataset};
-use situs_core::case::{Case, DatasetCard, NamedBox, NamedMask, StructureSource};
-use situs_core::dataset::Dataset;
+use situs_core::case::{Case, NamedBox, NamedMask, StructureSource};
 use situs_core::fault::Fault;
 use situs_core::structure::Warning;
-use situs_core::volume::{Volume, VolumeStore, catalogue_entry};
+use situs_core::volume::{Volume, VolumeMaker, VolumeStore, catalogue_entry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SHAPE: [usize; 3] = [23, 17, 11];
 
-/// A data set without files.
+/// Volumes without files.
 struct Phantom {
-    card: DatasetCard,
     loads: AtomicUsize,
     broken: AtomicUsize,
 }
 
 impl Phantom {
     fn new() -> Arc<Self> {
-        let text = String::new;
-        let card = DatasetCard { name: text(), licence: text(), modality_text: text(), digest: text() };
-        Arc::new(Self { card, loads: AtomicUsize::new(0), broken: AtomicUsize::new(0) })
+        Arc::new(Self { loads: AtomicUsize::new(0), broken: AtomicUsize::new(0) })
     }
 }
 
-impl Dataset for Phantom {
-    fn card(&self) -> &DatasetCard {
-        &self.card
-    }
-
-    fn len(&self) -> usize {
-        1
-    }
-
-    fn case(&self, _: usize) -> Result<Case, Fault> {
-        Ok(labelled())
-    }
-
-    fn volume(&self, key: &str) -> Result<Volume, Fault> {
+impl VolumeMaker for Phantom {
+    fn make(&self, key: &str) -> Result<Volume, Fault> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         if self.broken.load(Ordering::SeqCst) > 0 {
             self.broken.fetch_sub(1, Ordering::SeqCst);

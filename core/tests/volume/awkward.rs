@@ -133,6 +133,31 @@ fn of_several_volumes_the_first_is_read_with_a_remark() {
 }
 
 #[test]
+fn every_volume_of_several_can_be_chosen() {
+    let Some(folder) = folder("nifti-awkward") else { return };
+    let path = folder.join("vol_4d.nii.gz");
+    let count = read_header(&path).unwrap().volumes();
+    assert!(count > 1);
+    let first = Volume::read_nth(&path, 0).unwrap();
+    assert_eq!((first.voxels, first.warnings), (Volume::read(&path).unwrap().voxels, Vec::new()));
+    let last = Volume::read_nth(&path, count - 1).unwrap();
+    assert_eq!(last.voxels.len(), Volume::read(&path).unwrap().voxels.len());
+    let fault = Volume::read_nth(&path, count).unwrap_err();
+    assert!(fault.what.contains(&format!("no volume {count}: it holds {count}")), "{fault}");
+    assert!(Volume::read_nth(&folder.join("plain.nii"), 1).is_err());
+}
+
+#[test]
+fn voxels_that_are_no_numbers_are_counted_for_the_run() {
+    let Some(folder) = folder("nifti-awkward") else { return };
+    let volume = Volume::read(&folder.join("nan_inf_float32.nii.gz")).unwrap();
+    let odd = volume.voxels.iter().filter(|value| !value.is_finite()).count();
+    let [warning] = volume.warnings.as_slice() else { panic!("{:?}", volume.warnings) };
+    assert_eq!(warning.code, "non_finite");
+    assert!(odd > 0 && warning.message.starts_with(&format!("{odd} voxels ")), "{odd}: {}", warning.message);
+}
+
+#[test]
 fn the_brain_stored_left_to_right_and_right_to_left_is_one_brain() {
     let Some(folder) = folder("nifti-upstream") else { return };
     let left = Volume::read(&folder.join("nifti-rs/avg152T1_LR_nifti.nii.gz")).unwrap();

@@ -13,7 +13,7 @@
 //!  "sampling": {"temperature": 0.0, "max_tokens": 1024}}
 //! ```
 //!
-//! Parts are in order. Pictures are PNG files; volumes are what the renderer made (`.npy`, little-endian f32, shape
+//! Parts are in order, paths absolute. Pictures are PNG files; volumes are what the renderer made (`.npy`, little-endian f32, shape
 //! `[z, y, x]`) or the data set's own files. `draw` holds 64 random bits of this request as hexadecimal digits: seed
 //! a generator with it and sampled replies can be reproduced. Parameters that are not set are absent.
 //!
@@ -106,9 +106,10 @@ impl ModelBackendSpec for Command {
         self.check_environment()?;
         let program = self.located(cx)?;
         let name = self.name.clone().unwrap_or_else(|| {
-            program
-                .file_stem()
-                .map_or_else(|| self.program.display().to_string(), |stem| stem.to_string_lossy().into_owned())
+            program.file_stem().map_or_else(
+                || self.program.display().to_string(),
+                |stem| stem.to_string_lossy().into_owned(),
+            )
         });
         let card = ModelCard {
             name,
@@ -159,19 +160,21 @@ impl Command {
 
     /// Refuses to store secrets and to start a program without the ones it needs.
     fn check_environment(&self) -> Result<(), Fault> {
-        let secret = |name: &str| {
-            name.to_uppercase().split('_').any(|word| SECRET_WORDS.contains(&word))
-        };
+        let secret = |name: &str| name.to_uppercase().split('_').any(|word| SECRET_WORDS.contains(&word));
         if let Some(name) = self.env.keys().find(|name| secret(name)) {
-            return Err(Fault::config("this looks like a secret, and what stands here is stored with the run")
-                .help(format!("set {name} in the environment and name it in pass_env"))
-                .at(name.as_str())
-                .at("env"));
+            return Err(Fault::config(
+                "this looks like a secret, and what stands here is stored with the run",
+            )
+            .help(format!("set {name} in the environment and name it in pass_env"))
+            .at(name.as_str())
+            .at("env"));
         }
         match self.pass_env.iter().enumerate().find(|(_, name)| std::env::var_os(name).is_none()) {
-            Some((index, name)) => Err(Fault::config(format!("the environment variable {name:?} is not set"))
-                .at(index)
-                .at("pass_env")),
+            Some((index, name)) => {
+                Err(Fault::config(format!("the environment variable {name:?} is not set"))
+                    .at(index)
+                    .at("pass_env"))
+            }
             None => Ok(()),
         }
     }
@@ -317,18 +320,19 @@ impl ModelBackend for Pool {
 }
 
 fn request_line(request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Vec<u8>, Fault> {
+    // The program may work in another folder than we do.
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     let mut parts = Vec::new();
     for part in &request.prompt.parts {
         parts.push(match part {
             Part::Text { text } => json!({"kind": "text", "text": text}),
-            Part::Image { image } => json!({"kind": "image", "path": media.path(&image.pixels)?}),
+            Part::Image { image } => json!({"kind": "image", "path": absolute(media.path(&image.pixels)?)}),
             Part::Volume { volume } => {
                 let path = match &volume.source {
                     VolumeSource::File { path } => path.clone(),
                     VolumeSource::Dataset { .. } => media.path(&volume.id)?,
                 };
-                let path = std::path::absolute(&path).unwrap_or(path);
-                json!({"kind": "volume", "path": path})
+                json!({"kind": "volume", "path": absolute(path)})
             }
         });
     }

@@ -120,7 +120,9 @@ pub(super) fn inside(folder: &Path, written: &str) -> Result<PathBuf, Fault> {
 /// A config fault at `path` when it is not given, a data fault when it is no folder.
 pub(super) fn root(path: &Path, cx: &BuildContext) -> Result<PathBuf, Fault> {
     if path.as_os_str().is_empty() {
-        return Err(Fault::config("which folder holds the data?").help("set `path`, or use --data DIR").at("path"));
+        return Err(Fault::config("which folder holds the data?")
+            .help("set `path`, or use --data DIR")
+            .at("path"));
     }
     let path = cx.path(path);
     match fs::metadata(&path) {
@@ -158,12 +160,19 @@ pub(super) fn found(
     Some(pairs.map(|(key, value)| (key.to_owned(), value.into())).collect())
 }
 
+/// A volume that the data set makes: its id is its key.
+pub(super) fn made(id: String) -> VolumeRef {
+    VolumeRef { source: VolumeSource::Dataset { key: id.clone() }, id }
+}
+
 type Load = Box<dyn Fn() -> Result<Case, Fault> + Send + Sync>;
+type Make = Box<dyn Fn(&str) -> Option<Result<Volume, Fault>> + Send + Sync>;
 
 /// A data set that is a list of cases.
 pub(super) struct Listing {
     card: DatasetCard,
     loads: Vec<Load>,
+    make: Option<Make>,
 }
 
 impl Dataset for Listing {
@@ -181,6 +190,15 @@ impl Dataset for Listing {
             None => Err(Fault::internal(format!("case {index} of {}", self.loads.len()))),
         }
     }
+
+    fn volume(&self, key: &str) -> Result<Volume, Fault> {
+        self.make.as_ref().and_then(|make| make(key)).unwrap_or_else(|| {
+            Err(Fault::unsupported(format!(
+                "the data set {:?} has no volume {key:?} of its own",
+                self.card.name
+            )))
+        })
+    }
 }
 
 /// Gathers the cases of a [`Listing`].
@@ -188,6 +206,7 @@ pub(super) struct Gatherer {
     root: PathBuf,
     digest: Digest,
     loads: Vec<Load>,
+    make: Option<Make>,
 }
 
 impl Gatherer {
@@ -199,7 +218,7 @@ impl Gatherer {
         }
         let mut digest = Digest::new("dataset");
         digest.text(name).json(&params);
-        Self { root: root.to_owned(), digest, loads: Vec::new() }
+        Self { root: root.to_owned(), digest, loads: Vec::new(), make: None }
     }
 
     /// Adds a case with the files it is known by: their names and sizes become part of the identity.
@@ -217,6 +236,14 @@ impl Gatherer {
         }
         let name = name.to_owned();
         self.loads.push(Box::new(move || load().map_err(|fault| fault.within(format!("case {name}")))));
+    }
+
+    /// How volumes that are no files of their own are made; `None` for keys that are unknown.
+    pub(super) fn makes(
+        &mut self,
+        make: impl Fn(&str) -> Option<Result<Volume, Fault>> + Send + Sync + 'static,
+    ) {
+        self.make = Some(Box::new(make));
     }
 
     /// The finished data set.
@@ -241,7 +268,7 @@ impl Gatherer {
             modality_text: modality_text.into(),
             digest: self.digest.short(),
         };
-        Ok(Box::new(Listing { card, loads: self.loads }))
+        Ok(Box::new(Listing { card, loads: self.loads, make: self.make }))
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 situs_core::component! {
-    /// Medical Segmentation Decathlon or nnU-Net: imagesTr with labelsTr and dataset.json; of 4-D images the first channel.
+    /// Medical Segmentation Decathlon or nnU-Net: imagesTr with labelsTr and dataset.json, one channel of images with several.
     dataset "msd";
     pub struct Msd {
         /// Folder that holds imagesTr and labelsTr.
@@ -21,6 +21,9 @@ situs_core::component! {
         pub names: Option<PathBuf> = None,
         /// Body region as question texts name it.
         pub region: String = String::new(),
+        /// Channel that is shown, counted from 0 as dataset.json does: a volume of a 4-D image (MSD) or the file
+        /// NAME_000N (nnU-Net). Default: the first, with the warning `first_of_many` where a 4-D image holds more.
+        pub channel: Option<usize> = None,
     }
 }
 
@@ -56,7 +59,7 @@ struct Description {
 impl DatasetSpec for Msd {
     fn build(&self, cx: &BuildContext) -> Result<Box<dyn Dataset>, Fault> {
         let root = folder::root(&self.path, cx)?;
-        let mut description = describe(&root)?;
+        let mut description = describe(&root, self.channel.unwrap_or(0))?;
         if let Some(names) = &self.names {
             let path = cx.path(names);
             let map = folder::json(&path).map_err(|fault| fault.at("names"))?;
@@ -69,8 +72,14 @@ impl DatasetSpec for Msd {
                 .at("modality")
         })?;
         let mut gatherer = Gatherer::new("msd", self, &root);
-        for (name, image, labels) in pairs(&root, &description.pairs)? {
+        let mut images = BTreeMap::new();
+        for (name, image, labels) in pairs(&root, &description.pairs, self.channel.unwrap_or(0))? {
             let (names, region) = (description.names.clone(), self.region.clone());
+            let shown = match self.channel.filter(|channel| !is_channel_file(&image, &name, *channel)) {
+                Some(_) => folder::made(format!("{name}/image")),
+                None => folder::file(format!("{name}/image"), image.clone()),
+            };
+            images.insert(shown.id.clone(), image.clone());
             let known = image.clone();
             gatherer.add(&name.clone(), &[&known], move || {
                 let names = if names.is_empty() { own_names(&labels)? } else { names.clone() };
@@ -82,11 +91,14 @@ impl DatasetSpec for Msd {
                     name: name.clone(),
                     cluster: name.clone(),
                     modality,
-                    volumes: vec![folder::file(format!("{name}/image"), image.clone())],
+                    volumes: vec![shown.clone()],
                     structures: StructureSource::LabelMap { volume, names },
                     facts: folder::region_facts(&region),
                 })
             });
+        }
+        if let Some(channel) = self.channel {
+            gatherer.makes(move |key| images.get(key).map(|image| Volume::read_nth(image, channel)));
         }
         let words = folder::modality_text(modality, &self.region);
         let licence = description.licence.unwrap_or_else(|| "unknown".to_owned());
@@ -104,10 +116,16 @@ fn own_names(labels: &Path) -> Result<BTreeMap<u32, String>, Fault> {
     Ok(names)
 }
 
-fn describe(root: &Path) -> Result<Description, Fault> {
+fn describe(root: &Path, channel: usize) -> Result<Description, Fault> {
     let path = root.join("dataset.json");
     if !path.is_file() {
-        return Ok(Description { name: None, licence: None, modality: None, names: BTreeMap::new(), pairs: Vec::new() });
+        return Ok(Description {
+            name: None,
+            licence: None,
+            modality: None,
+            names: BTreeMap::new(),
+            pairs: Vec::new(),
+        });
     }
     let json = folder::json(&path)?;
     let words = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -138,7 +156,9 @@ fn describe(root: &Path) -> Result<Description, Fault> {
     Ok(Description {
         name: words("name"),
         licence: words("licence").or_else(|| words("license")),
-        modality: channels.and_then(first_channel).and_then(|channel| modality_of(&channel)),
+        modality: channels
+            .and_then(|channels| channel_text(channels, channel))
+            .and_then(|channel| modality_of(&channel)),
         names,
         pairs,
     })
@@ -149,14 +169,14 @@ fn class_name(written: &str) -> String {
     written.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
-/// The text of channel 0.
-fn first_channel(channels: &Value) -> Option<String> {
-    let first = match channels {
-        Value::Object(map) => map.get("0"),
-        Value::Array(list) => list.first(),
+/// The text of a channel.
+fn channel_text(channels: &Value, channel: usize) -> Option<String> {
+    let text = match channels {
+        Value::Object(map) => map.get(&channel.to_string()),
+        Value::Array(list) => list.get(channel),
         other => Some(other),
     };
-    first.and_then(Value::as_str).map(str::to_owned)
+    text.and_then(Value::as_str).map(str::to_owned)
 }
 
 fn modality_of(channel: &str) -> Option<Modality> {
@@ -169,14 +189,26 @@ fn modality_of(channel: &str) -> Option<Modality> {
     }
 }
 
-/// Case name, image and label map: as listed, else every label map with its image (nnU-Net: `NAME_0000.nii.gz`).
-fn pairs(root: &Path, listed: &[(String, String)]) -> Result<Vec<(String, PathBuf, PathBuf)>, Fault> {
+/// Whether an image is the file of one channel of a case, as nnU-Net keeps them.
+fn is_channel_file(image: &Path, case: &str, channel: usize) -> bool {
+    let name = image.file_name().and_then(|name| name.to_str()).and_then(folder::stem);
+    name == Some(&format!("{case}_{channel:04}"))
+}
+
+/// Case name, image and label map: as listed, else every label map with its image (nnU-Net: `NAME_0000.nii.gz` for
+/// channel 0).
+fn pairs(
+    root: &Path,
+    listed: &[(String, String)],
+    channel: usize,
+) -> Result<Vec<(String, PathBuf, PathBuf)>, Fault> {
     let mut pairs = Vec::new();
     if listed.is_empty() {
         for entry in folder::entries(&root.join("labelsTr"))? {
             let Some(name) = folder::stem(&entry.name).filter(|_| !entry.folder) else { continue };
             let images = root.join("imagesTr");
-            let image = folder::image(&images, &format!("{name}_0000")).or_else(|| folder::image(&images, name));
+            let image = folder::image(&images, &format!("{name}_{channel:04}"))
+                .or_else(|| folder::image(&images, name));
             let image = image.unwrap_or_else(|| images.join(&entry.name));
             pairs.push((name.to_owned(), image, entry.path.clone()));
         }
@@ -188,8 +220,8 @@ fn pairs(root: &Path, listed: &[(String, String)]) -> Result<Vec<(String, PathBu
         let Some(name) = folder::stem(file).filter(|name| !name.starts_with('.')) else { continue };
         let image = folder::inside(root, image)?;
         // nnU-Net lists `NAME.nii.gz` for the channels `NAME_0000.nii.gz` and so on.
-        let channel = || folder::image(&root.join("imagesTr"), &format!("{name}_0000"));
-        let image = if image.is_file() { image } else { channel().unwrap_or(image) };
+        let file = || folder::image(&root.join("imagesTr"), &format!("{name}_{channel:04}"));
+        let image = if image.is_file() { image } else { file().unwrap_or(image) };
         pairs.push((name.to_owned(), image, folder::inside(root, labels)?));
     }
     pairs.sort();

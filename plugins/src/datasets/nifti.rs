@@ -28,6 +28,8 @@ situs_core::component! {
         pub case: Option<String> = None,
         /// Body region as question texts name it, e.g. "torso".
         pub region: String = String::new(),
+        /// Volume of a 4-D image that is shown, counted from 0. Default: the first, with the warning `first_of_many`.
+        pub channel: Option<usize> = None,
     }
 }
 
@@ -65,7 +67,10 @@ impl DatasetSpec for Nifti {
             name: name.clone(),
             cluster: name.clone(),
             modality: files.modality,
-            volumes: vec![folder::file(format!("{name}/image"), files.image.clone())],
+            volumes: vec![match self.channel {
+                Some(_) => folder::made(format!("{name}/image")),
+                None => folder::file(format!("{name}/image"), files.image.clone()),
+            }],
             structures,
             facts: folder::region_facts(&self.region),
         };
@@ -73,7 +78,16 @@ impl DatasetSpec for Nifti {
         let known: Vec<&Path> =
             [Some(files.image.as_path()), files.labels.as_deref()].into_iter().flatten().collect();
         gatherer.add(&name, &known, move || Ok(case.clone()));
-        gatherer.finish(name.clone(), "unknown", folder::modality_text(files.modality, &self.region), "an image")
+        if let Some(channel) = self.channel {
+            let (image, shown) = (files.image.clone(), format!("{name}/image"));
+            gatherer.makes(move |key| (key == shown).then(|| Volume::read_nth(&image, channel)));
+        }
+        gatherer.finish(
+            name.clone(),
+            "unknown",
+            folder::modality_text(files.modality, &self.region),
+            "an image",
+        )
     }
 }
 
@@ -133,7 +147,9 @@ impl Nifti {
                 let wanted = modality.map_or("ct.nii.gz or mr.nii.gz".to_owned(), |modality| {
                     format!("{}.nii.gz", modality.word().to_lowercase())
                 });
-                Err(Fault::data(format!("{} has no {wanted}", root.display())).help("set `image`").at("image"))
+                Err(Fault::data(format!("{} has no {wanted}", root.display()))
+                    .help("set `image`")
+                    .at("image"))
             }
         }
     }

@@ -3,6 +3,7 @@
 mod tables;
 
 use super::folder::{self, Entry, Gatherer};
+use situs_core::fault::file_fault;
 use situs_core::prelude::*;
 use situs_core::registry::{Layout, Params};
 use situs_core::volume::read_header;
@@ -24,6 +25,9 @@ situs_core::component! {
         pub structures: Form = Form::Auto,
         /// Merged label map inside a case's folder, without suffix.
         pub labels: String = "labels".to_owned(),
+        /// Folder that holds the structures where they lie apart from the images: NAME/segmentations/, NAME/ with one
+        /// mask a structure, or a merged map NAME.nii.gz, for each case NAME. Default: in the case's own folder.
+        pub labels_path: Option<PathBuf> = None,
         /// Class table of a merged label map that carries no names: "v2", "v1" or "mr". Default: "v2" for CT, "mr"
         /// for MR. Names in the file win.
         pub label_table: Option<LabelTable> = None,
@@ -59,7 +63,9 @@ fn matches(folder: &Path) -> Vec<Params> {
     let masks = cases.iter().any(|case| case.path.join("segmentations").is_dir());
     let kinds = [("ct", ct || (masks && !mr)), ("mr", mr)];
     let fitting = kinds.into_iter().filter(|(_, fits)| *fits);
-    fitting.filter_map(|(modality, _)| folder::found("totalsegmentator", folder, &[("modality", modality)])).collect()
+    fitting
+        .filter_map(|(modality, _)| folder::found("totalsegmentator", folder, &[("modality", modality)]))
+        .collect()
 }
 
 /// Folders called `s` and at least four digits.
@@ -103,13 +109,19 @@ impl DatasetSpec for TotalSegmentator {
                 "none of the {count} case folders in {} has an image: {file_name}",
                 root.display()
             ))
-            .help("structures alone cannot be shown; put the images beside `segmentations`, or set `modality`")
+            .help(
+                "structures alone cannot be shown; put the images beside `segmentations`, or set `modality`",
+            )
             .at("path"));
         }
-        let mut gatherer = Gatherer::new("totalsegmentator", self, &root);
+        let spec = Self { labels_path: self.apart(cx)?, ..self.clone() };
+        // Where the structures lie is no part of the data set's identity, but that they lie apart is.
+        let apart = self.labels_path.as_ref().and_then(|path| path.file_name()).map(PathBuf::from);
+        let mut gatherer =
+            Gatherer::new("totalsegmentator", &Self { labels_path: apart, ..self.clone() }, &root);
         for case in cases {
             let known = image(&case.path, self.modality).unwrap_or_else(|| case.path.join(file_name));
-            let (spec, folder) = (self.clone(), case.path);
+            let (spec, folder) = (spec.clone(), case.path);
             gatherer.add(&case.name.clone(), &[&known], move || spec.load(&case.name, &folder, file_name));
         }
         let (name, licence) = match self.modality {
@@ -125,7 +137,13 @@ impl TotalSegmentator {
     fn load(&self, name: &str, folder: &Path, file_name: &str) -> Result<Case, Fault> {
         let image = image(folder, self.modality)
             .ok_or_else(|| Fault::data(format!("{} has no {file_name}", folder.display())))?;
-        let masks = folder.join("segmentations");
+        let masks = match &self.labels_path {
+            None => folder.join("segmentations"),
+            Some(apart) => {
+                let own = apart.join(name);
+                Some(own.join("segmentations")).filter(|inner| inner.is_dir()).unwrap_or(own)
+            }
+        };
         let structures = match self.structures {
             Form::Masks => self.masks(name, &masks)?,
             Form::Auto if masks.is_dir() => self.masks(name, &masks)?,
@@ -139,6 +157,17 @@ impl TotalSegmentator {
             structures,
             facts: folder::region_facts(&self.region),
         })
+    }
+
+    /// The folder of structures that lie apart.
+    fn apart(&self, cx: &BuildContext) -> Result<Option<PathBuf>, Fault> {
+        let Some(path) = &self.labels_path else { return Ok(None) };
+        let path = cx.path(path);
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Ok(Some(path)),
+            Ok(_) => Err(Fault::data(format!("{} is no folder", path.display())).at("labels_path")),
+            Err(error) => Err(file_fault("open", &path, &error).at("labels_path")),
+        }
     }
 
     fn table(&self) -> LabelTable {
@@ -155,8 +184,15 @@ impl TotalSegmentator {
     }
 
     fn label_map(&self, case: &str, folder: &Path) -> Result<StructureSource, Fault> {
-        let path = folder::needed_image(folder, &self.labels)
-            .map_err(|fault| fault.help("no `segmentations` either: which file holds the labels? set `labels`"))?;
+        let path = match &self.labels_path {
+            Some(apart) => folder::needed_image(apart, case)
+                .map_err(|fault| fault.help(format!("no folder {case} with masks either"))),
+            None => folder::needed_image(folder, &self.labels).map_err(|fault| {
+                fault.help(
+                    "no `segmentations` either: which file holds the labels? set `labels` or `labels_path`",
+                )
+            }),
+        }?;
         let own = read_header(&path)?.names;
         let names = if own.is_empty() { self.table().names() } else { BTreeMap::new() };
         Ok(StructureSource::LabelMap { volume: folder::file(format!("{case}/labels"), path), names })
@@ -184,7 +220,9 @@ pub(super) fn masks_in(
     if masks.is_empty() {
         return Err(Fault::data(format!("{} holds no masks (NAME.nii.gz)", folder.display())));
     }
-    if let Some(pair) = masks.windows(2).find(|pair| pair.first().map(|a| &a.name) == pair.get(1).map(|b| &b.name)) {
+    if let Some(pair) =
+        masks.windows(2).find(|pair| pair.first().map(|a| &a.name) == pair.get(1).map(|b| &b.name))
+    {
         let name = pair.first().map(|mask| mask.name.as_str()).unwrap_or_default();
         return Err(Fault::data(format!("{} holds {name}.nii and {name}.nii.gz", folder.display()))
             .help("keep one of them"));
@@ -210,8 +248,5 @@ fn read_splits(root: &Path) -> Result<BTreeMap<String, String>, Fault> {
         })
     };
     let (id, split) = (column(ID_COLUMN)?, column(SPLIT_COLUMN)?);
-    Ok(lines
-        .map(cells)
-        .filter_map(|row| Some((row.get(id)?.clone(), row.get(split)?.clone())))
-        .collect())
+    Ok(lines.map(cells).filter_map(|row| Some((row.get(id)?.clone(), row.get(split)?.clone()))).collect())
 }

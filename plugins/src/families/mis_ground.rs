@@ -6,6 +6,7 @@
 mod assemble;
 mod classes;
 mod drawn;
+mod evidence;
 mod factors;
 mod grid;
 mod measure;
@@ -13,6 +14,7 @@ mod pairs;
 mod read;
 mod spec;
 mod templates;
+mod wording;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,7 @@ pub use spec::{Eligibility, Margin, Margins, MisGround, SliceFilter, SliceRange}
 
 use assemble::{Writer, modality_text};
 use classes::Classes;
-use drawn::{Drawn, Set, Turns};
+use drawn::{Drawn, Set};
 use grid::{Cell, cells};
 use measure::{Anatomy, Basis, Body};
 use read::{Private, Reader};
@@ -79,12 +81,10 @@ impl Family {
         let mut left_out = Reasons::new();
         let is_ct = case.modality == Modality::Ct;
         let knee = case.facts.get("region").is_some_and(|region| region == "knee");
-        let mirrored = case.facts.get("mirrored").is_some_and(|mirrored| mirrored == "yes");
-        let typical =
-            !mirrored && case.facts.get("arrangement").is_none_or(|arrangement| arrangement == "anatomical");
         let body = Body::new(anatomy, &self.spec, &self.classes, is_ct, knee, &mut left_out);
         let root = Draw::new(seed).of("mis-ground").of(&case.name);
-        let sets = self.stages(&body, is_ct, &root, &mut left_out)?;
+        let mirrored = case.facts.get("mirrored").is_some_and(|mirrored| mirrored == "yes");
+        let sets = self.stages(&body, is_ct, mirrored, &root, &mut left_out)?;
         let writer = Writer {
             spec: &self.spec,
             templates: &self.templates,
@@ -97,14 +97,12 @@ impl Family {
             .iter()
             .map(|set| cells(&self.spec, &self.templates, case.modality, set.stage.dim, set.stage.plane))
             .collect();
-        let drawn = self.draw_all(&body, &sets, &grids, &root, mirrored);
+        let drawn = self.draw_all(&body, &sets, &grids, &root);
         let mut questions = Vec::new();
         let mut leave = |reason: String| *left_out.entry(reason).or_default() += 1;
         for (set, cells) in sets.iter().zip(&grids) {
             for cell in cells {
-                if cell.ablation == Ablation::TextOnly && !typical {
-                    leave("text_only: the patient is not a typical one".to_owned());
-                } else if let Some(draw) = drawn.get(&cell.draw_key()) {
+                if let Some(draw) = drawn.get(&cell.draw_key()) {
                     match writer.question(cell, set, draw)? {
                         Some(question) => questions.push(question),
                         None => leave("text: a side word stands alone".to_owned()),
@@ -118,15 +116,13 @@ impl Family {
         Ok(Asked::Questions { questions, left_out })
     }
 
-    /// What the cells of a case draw, by draw key. Keys take their turns in hash order, so that the words of an axis come
-    /// up equally often in a case, whatever its cells are.
+    /// What the cells of a case draw, by draw key.
     fn draw_all(
         &self,
         body: &Body<'_>,
         sets: &[Set],
         grids: &[Vec<Cell<'_>>],
         root: &Draw,
-        mirrored: bool,
     ) -> BTreeMap<String, Drawn> {
         let mut keys: BTreeMap<String, (&Set, &Cell<'_>)> = BTreeMap::new();
         for (set, cells) in sets.iter().zip(grids) {
@@ -134,17 +130,8 @@ impl Family {
                 keys.entry(cell.draw_key()).or_insert((set, cell));
             }
         }
-        let mut order: Vec<_> = keys.into_iter().collect();
-        order.sort_by_cached_key(|(key, _)| root.of("turn").of(key).bits());
-        let mut turns = Turns::new(root.of("turns"), mirrored);
-        let mut all = BTreeMap::new();
-        for (key, (set, cell)) in order {
-            if let Some(drawn) = drawn::draw(&self.spec, body, set, cell, root, &turns) {
-                turns.take(cell, &drawn);
-                all.insert(key, drawn);
-            }
-        }
-        all
+        let draw = |(key, (set, cell))| Some((key, drawn::draw(&self.spec, body, set, cell, root)?));
+        keys.into_iter().filter_map(draw).collect()
     }
 
     /// The drawn slices and the stacks of a case.
@@ -152,6 +139,7 @@ impl Family {
         &self,
         body: &Body<'_>,
         is_ct: bool,
+        mirrored: bool,
         root: &Draw,
         left_out: &mut Reasons,
     ) -> Result<Vec<Set>, Fault> {
@@ -159,12 +147,13 @@ impl Family {
             Plane::ALL.into_iter().filter(|plane| self.spec.planes.contains(plane)).collect();
         let mut sets = Vec::new();
         if self.spec.dims.contains(&Dim::Slice) {
-            for place in root.of("planes").order(planes.len()) {
+            // The order of all planes, whichever are asked for: leaving one out moves no other.
+            let order = root.of("planes").order(Plane::ALL.len()).into_iter().map(|place| Plane::ALL[place]);
+            for plane in order.filter(|plane| planes.contains(plane)) {
                 if sets.len() >= self.spec.slices_per_volume {
                     break;
                 }
-                let plane = planes[place];
-                match self.draw_slice(body, plane, is_ct, &root.of("slice").of(plane))? {
+                match self.draw_slice(body, plane, is_ct, mirrored, &root.of("slice").of(plane))? {
                     Some(set) => sets.push(set),
                     None => {
                         let reason = format!(
@@ -197,18 +186,23 @@ impl Family {
         body: &Body<'_>,
         plane: Plane,
         is_ct: bool,
+        mirrored: bool,
         draw: &Draw,
     ) -> Result<Option<Set>, Fault> {
         let rules = &self.spec.eligibility;
         let counts = body.visible_counts(plane);
         let edge = (1.0 - rules.slice_middle) / 2.0 * counts.len() as f64;
         let fewest = fewest_structures(rules.slice_pairs);
-        let middle: Vec<usize> = (0..counts.len())
+        let mut middle: Vec<usize> = (0..counts.len())
             .filter(|slice| {
                 let centre = *slice as f64 + 0.5;
                 centre >= edge && centre <= counts.len() as f64 - edge && counts[*slice] >= fewest
             })
             .collect();
+        // The slice of a mirrored patient is the mirrored slice.
+        if mirrored && plane.through() == BodyAxis::RightLeft {
+            middle.reverse();
+        }
         let basis = if is_ct { Basis::Centroid } else { Basis::BoxCentre };
         // The first acceptable slice of a uniform order is a uniform draw among the acceptable ones.
         for place in draw.order(middle.len()) {

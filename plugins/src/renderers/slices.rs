@@ -24,8 +24,8 @@ situs_core::component! {
     /// Draws a slice or a stack as PNG pictures, marks burnt in, pictures before the question's text.
     renderer "slices";
     pub struct Slices {
-        /// Values from black to white: auto (soft_tissue for CT, percentile for MR), percentile, soft_tissue,
-        /// mediastinum, lung, bone, brain, liver, angio, { width, level } or { low, high } in percentiles.
+        /// Values from black to white: auto (soft_tissue for CT, percentile for MR), percentile, { low, high } in
+        /// percentiles, or for CT alone soft_tissue, mediastinum, lung, bone, brain, liver, angio or { width, level }.
         pub window: Shades = Shades::Auto,
         /// Opacity of a mask's fill, 0 to 0.9.
         pub alpha: f64 = 0.35,

@@ -1,5 +1,9 @@
 //! The whole way: phantom, mis-ground questions, rendered PNG, pixel-reader, truth.
 
+#[path = "../support/answerable.rs"]
+mod answerable;
+
+use answerable::{Decided, decided};
 use situs_core::media::{Media, Picture};
 use situs_core::prelude::*;
 use situs_core::run::MediaStore;
@@ -36,27 +40,6 @@ impl Media for Desk {
     }
     fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
         self.pictures.path(digest)
-    }
-}
-
-/// Whether marks in the picture and words in the prompt decide.
-#[derive(PartialEq)]
-enum Decided {
-    Yes,
-    No,
-    /// The largest of displacements in the plane and through it: the prompt gives no size of a pixel.
-    ByScale,
-}
-
-fn decided(question: &Question) -> Decided {
-    let relation = ["RA-", "RC-", "RF-", "LR-", "LX-"].iter().any(|kind| question.template.starts_with(kind));
-    let marked = question.scene.as_ref().is_some_and(|scene| !scene.marks.is_empty());
-    if !relation || !marked || question.facet("text") == "name" {
-        Decided::No
-    } else if question.template == "RA-O2" && question.scene.as_ref().is_some_and(|scene| scene.stack) {
-        Decided::ByScale
-    } else {
-        Decided::Yes
     }
 }
 

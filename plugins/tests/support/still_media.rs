@@ -3,7 +3,7 @@
 
 use situs_core::prelude::*;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +13,8 @@ pub struct StillMedia {
     pngs: BTreeMap<String, Arc<[u8]>>,
     /// How often a picture was asked for.
     pub asked: AtomicUsize,
+    /// Where pictures are said to lie; empty: `/media`.
+    pub folder: PathBuf,
 }
 
 impl StillMedia {
@@ -51,7 +53,8 @@ impl Media for StillMedia {
     }
 
     fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
-        Ok(PathBuf::from(format!("/media/{digest}.png")))
+        let folder = if self.folder.as_os_str().is_empty() { Path::new("/media") } else { &self.folder };
+        Ok(folder.join(format!("{digest}.png")))
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use situs_core::digest::sha256_hex;
 use situs_core::fault::{Fault, file_fault};
 use situs_core::registry::BuildContext;
+use situs_core::volume::side_words;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -131,46 +132,26 @@ impl Classes {
     }
 }
 
-/// `kidney_left` is called "left kidney", `medial_meniscus` "medial meniscus".
+/// `kidney_left` is called "left kidney", `Precentral_L` "left Precentral", `medial_meniscus` "medial meniscus".
 fn plain_display(name: &str) -> String {
-    let words: Vec<&str> = name.split(['_', ' ']).filter(|word| !word.is_empty()).collect();
-    match words.split_last() {
-        Some((side @ (&"left" | &"right"), rest)) if !rest.is_empty() => format!("{side} {}", rest.join(" ")),
-        _ => words.join(" "),
-    }
+    let spaced = |name: &str| -> String {
+        name.split(['_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let sides = side_words(name);
+    let [(side, at)] = sides.as_slice() else { return spaced(name) };
+    let rest = match (at.start == 0, at.end == name.len()) {
+        (false, true) => &name[..at.start],
+        (true, false) => &name[at.end..],
+        _ => return spaced(name),
+    };
+    let rest = spaced(rest.trim_matches(['_', '-', '.', ' ']));
+    if rest.is_empty() { spaced(name) } else { format!("{} {rest}", side.word()) }
 }
 
 fn is_printable(display: &str) -> bool {
     !display.is_empty()
         && display.chars().count() <= MOST_NAME_CHARS
         && display.chars().all(|c| c.is_alphanumeric() || " -'()./,".contains(c))
-}
-
-/// The side word of a display name.
-pub(super) fn side(display: &str) -> Option<&'static str> {
-    let has = |side: &str| display.split(|c: char| !c.is_alphanumeric()).any(|word| word == side);
-    match (has("left"), has("right")) {
-        (true, false) => Some("left"),
-        (false, true) => Some("right"),
-        _ => None,
-    }
-}
-
-/// A name with left and right exchanged.
-pub(super) fn other_side(name: &str) -> String {
-    name.split_inclusive(['_', ' '])
-        .map(|word| {
-            let (stem, end) = match word.strip_suffix(['_', ' ']) {
-                Some(stem) => (stem, &word[stem.len()..]),
-                None => (word, ""),
-            };
-            match stem {
-                "left" => format!("right{end}"),
-                "right" => format!("left{end}"),
-                _ => word.to_owned(),
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -212,12 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_put_in_order_and_sides_exchanged() {
-        assert_eq!(plain_display("kidney_left"), "left kidney");
-        assert_eq!(plain_display("medial_meniscus"), "medial meniscus");
-        assert_eq!(other_side("lung_upper_lobe_left"), "lung_upper_lobe_right");
-        assert_eq!(other_side("liver"), "liver");
-        assert_eq!(side("upper lobe of the left lung"), Some("left"));
-        assert_eq!(side("liver"), None);
+    fn unknown_names_are_put_in_order() {
+        for (name, display) in [
+            ("kidney_left", "left kidney"),
+            ("left kidney", "left kidney"),
+            ("medial_meniscus", "medial meniscus"),
+            ("Frontal_Sup_L", "left Frontal Sup"),
+            ("Right-Thalamus-Proper", "right Thalamus-Proper"),
+            ("rib_left_4", "rib left 4"),
+            ("left", "left"),
+        ] {
+            assert_eq!(plain_display(name), display);
+        }
     }
 }

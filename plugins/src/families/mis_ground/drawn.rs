@@ -8,8 +8,9 @@ use super::spec::MisGround;
 use situs_core::case::Modality;
 use situs_core::digest::Draw;
 use situs_core::scene::Colour;
-use situs_core::space::{Anatomical, BodyAxis, Colloquial, Direction, Plane, Point, Preset, ScreenAxis, View};
-use std::collections::BTreeMap;
+use situs_core::space::{
+    Anatomical, BodyAxis, Colloquial, Direction, Plane, Point, Preset, ScreenAxis, View,
+};
 
 /// Letters of marks.
 const LETTERS: [char; 6] = ['A', 'B', 'C', 'D', 'E', 'F'];
@@ -48,65 +49,6 @@ pub(super) struct Set {
     pub(super) pairs: Pairs,
 }
 
-/// Whose turn it is: the words of an axis, and the two ends of a superlative, come up in rotation, template by template,
-/// from a start that the case draws.
-pub(super) struct Turns {
-    root: Draw,
-    mirrored: bool,
-    taken: BTreeMap<(String, &'static str), usize>,
-}
-
-/// What the next pair of a template along an axis is asked.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    /// Where A lies from B.
-    toward: Direction,
-    /// Whether a superlative asks for the end at which A lies.
-    toward_a: bool,
-}
-
-impl Turns {
-    /// No turn taken yet. In a mirror the same pairs are asked about, so their right-left words turn round.
-    pub(super) fn new(root: Draw, mirrored: bool) -> Self {
-        Self { root, mirrored, taken: BTreeMap::new() }
-    }
-
-    /// A cell has drawn.
-    pub(super) fn take(&mut self, cell: &Cell<'_>, drawn: &Drawn) {
-        if let Some(axis) = drawn.axis {
-            *self.taken.entry(Self::key(cell, axis)).or_default() += 1;
-        }
-    }
-
-    fn key(cell: &Cell<'_>, axis: BodyAxis) -> (String, &'static str) {
-        let axis = match (cell.words, screen_axis(&cell.view, axis)) {
-            (Words::Anat | Words::None, _) => axis.name(),
-            (_, ScreenAxis::Horizontal) => "horizontal",
-            (_, ScreenAxis::Vertical) => "vertical",
-            (_, ScreenAxis::Frames) => "frames",
-        };
-        (cell.template.group.clone(), axis)
-    }
-
-    fn taken(&self, cell: &Cell<'_>, axis: BodyAxis) -> usize {
-        self.taken.get(&Self::key(cell, axis)).copied().unwrap_or(0)
-    }
-
-    fn next(&self, cell: &Cell<'_>, axis: BodyAxis) -> Turn {
-        let (group, name) = Self::key(cell, axis);
-        let turn = self.taken(cell, axis) + self.root.of(group).of(name).below(4);
-        let positive = match (cell.words, screen_axis(&cell.view, axis)) {
-            (Words::Anat | Words::None, _) => axis.positive(),
-            (_, ScreenAxis::Horizontal) => cell.view.right,
-            (_, ScreenAxis::Vertical) => cell.view.down,
-            (_, ScreenAxis::Frames) => cell.view.frame,
-        };
-        let turned = self.mirrored && axis == BodyAxis::RightLeft;
-        let toward = if turn.is_multiple_of(2) == turned { positive.opposite() } else { positive };
-        Turn { toward, toward_a: (turn / 2).is_multiple_of(2) }
-    }
-}
-
 /// How the centres of a cell are taken: MR volumes and box prompts by boxes, everything else by masks.
 pub(super) fn basis(cell: &Cell<'_>) -> Basis {
     match (cell.modality, cell.visual) {
@@ -119,69 +61,62 @@ pub(super) fn basis(cell: &Cell<'_>) -> Basis {
 /// Draws of a pair before the farthest of all marks is given up: not every winner has two structures behind it.
 const MOST_ATTEMPTS: usize = 24;
 
-/// Draws for a cell, or `None` when the stage holds no valid pair for it.
+/// Draws for a cell, or `None` when the stage holds no valid pair for it. `root` is the draw of the case: with the cell's
+/// name it decides alone, so that no cell depends on which others there are.
 pub(super) fn draw(
     spec: &MisGround,
     body: &Body<'_>,
     set: &Set,
     cell: &Cell<'_>,
     root: &Draw,
-    turns: &Turns,
 ) -> Option<Drawn> {
     let root = root.of(cell.draw_key());
-    let attempts = if cell.template.asks == Asks::MarkFarthest { MOST_ATTEMPTS } else { 1 };
-    (0..attempts).find_map(|attempt| {
-        let root = if attempts > 1 { root.of(attempt) } else { root.clone() };
-        draw_once(spec, body, set, cell, &root, turns, attempt)
-    })
+    let drawn = Drawn {
+        basis: basis(cell),
+        pair: None,
+        marks: Vec::new(),
+        axis: None,
+        gap: None,
+        toward_a: root.of("toward").coin(),
+        other_plane: other_plane(cell.plane, root.of("plane").coin()),
+        rest: root.of("order"),
+    };
+    match cell.template.asks {
+        Asks::Plane => Some(drawn),
+        Asks::NameOfMark | Asks::MarkOfName => draw_pair(spec, body, set, cell, &root, drawn),
+        Asks::MarkFarthest => {
+            let axes = axis_order(set, cell, drawn.basis, &root);
+            let turns = axes.iter().cycle().take(if axes.is_empty() { 0 } else { MOST_ATTEMPTS });
+            turns.enumerate().find_map(|(attempt, axis)| {
+                let drawn = Drawn { axis: Some(*axis), ..drawn.clone() };
+                draw_pair(spec, body, set, cell, &root.of(attempt), drawn)
+            })
+        }
+        _ => {
+            let axis = axis_order(set, cell, drawn.basis, &root).first().copied()?;
+            draw_pair(spec, body, set, cell, &root, Drawn { axis: Some(axis), ..drawn })
+        }
+    }
 }
 
-fn draw_once(
+/// Adds to what is drawn the pair, by a fair coin which of the two is A, and the marks.
+fn draw_pair(
     spec: &MisGround,
     body: &Body<'_>,
     set: &Set,
     cell: &Cell<'_>,
     root: &Draw,
-    turns: &Turns,
-    attempt: usize,
+    mut drawn: Drawn,
 ) -> Option<Drawn> {
-    let basis = basis(cell);
-    let mut drawn = Drawn {
-        basis,
-        pair: None,
-        marks: Vec::new(),
-        axis: None,
-        gap: None,
-        toward_a: true,
-        other_plane: other_plane(cell.plane, root.of("plane").coin()),
-        rest: root.of("order"),
-    };
-    if cell.template.asks == Asks::Plane {
-        return Some(drawn);
-    }
-    let axis = match cell.template.asks {
-        Asks::NameOfMark | Asks::MarkOfName => None,
-        _ => Some(draw_axis(set, cell, basis, root, turns, attempt)?),
-    };
-    let pairs = askable(set, cell, basis, axis);
+    let pairs = askable(set, cell, drawn.basis, drawn.axis);
     let position = *pairs.get(root.of("pair").below(pairs.len()))?;
     let (first, second) = *set.pairs.all.get(position)?;
-    let measure = |a: usize, b: usize, axis: BodyAxis| {
-        let sites = (&set.stage.sites[a], &set.stage.sites[b]);
-        gap(body, &set.stage, spec, basis, cell.words, sites, axis)
-    };
-    let swap = match axis {
-        Some(axis) => {
-            let turn = turns.next(cell, axis);
-            drawn.toward_a = turn.toward_a;
-            Direction::along(axis, measure(first, second, axis).world_mm) != turn.toward
-        }
-        None => root.of("swap").coin(),
-    };
-    let (a, b) = if swap { (second, first) } else { (first, second) };
+    let (a, b) = if root.of("swap").coin() { (second, first) } else { (first, second) };
     drawn.pair = Some((a, b));
-    drawn.axis = axis;
-    drawn.gap = axis.map(|axis| measure(a, b, axis));
+    drawn.gap = drawn.axis.map(|axis| {
+        let sites = (&set.stage.sites[a], &set.stage.sites[b]);
+        gap(body, &set.stage, spec, drawn.basis, cell.words, sites, axis)
+    });
     if cell.visual != Visual::None {
         let sites = marked_sites(spec, body, set, cell, &drawn, (a, b), root);
         if cell.template.asks == Asks::MarkFarthest && sites.len() < 3 {
@@ -204,22 +139,11 @@ fn draw_once(
     Some(drawn)
 }
 
-/// The axis of a question, before any pair: the one that the template has had least often in this case, else by chance.
-/// Further attempts go through the others.
-fn draw_axis(
-    set: &Set,
-    cell: &Cell<'_>,
-    basis: Basis,
-    root: &Draw,
-    turns: &Turns,
-    attempt: usize,
-) -> Option<BodyAxis> {
+/// The axes along which a cell may ask, in the order in which they are tried, before any pair.
+fn axis_order(set: &Set, cell: &Cell<'_>, basis: Basis, root: &Draw) -> Vec<BodyAxis> {
     let mut axes = axes(&set.stage, cell.words);
     axes.retain(|axis| !askable(set, cell, basis, Some(*axis)).is_empty());
-    let mut order: Vec<BodyAxis> =
-        root.of("axis").order(axes.len()).into_iter().map(|place| axes[place]).collect();
-    order.sort_by_key(|axis| turns.taken(cell, *axis));
-    order.get(attempt % order.len().max(1)).copied()
+    root.of("axis").order(axes.len()).into_iter().map(|place| axes[place]).collect()
 }
 
 /// Pairs, by their place in the list of all, that a cell may ask about along an axis.
@@ -253,7 +177,8 @@ fn marked_sites(
         (Asks::MarkFarthest, Some(axis), Some(gap)) => {
             let sites = (&stage.sites[b], &stage.sites[site]);
             let from_runner_up = self::gap(body, stage, spec, drawn.basis, cell.words, sites, axis);
-            let voxels = sites.0.centre(drawn.basis)[axis.index()] - sites.1.centre(drawn.basis)[axis.index()];
+            let voxels =
+                sites.0.centre(drawn.basis)[axis.index()] - sites.1.centre(drawn.basis)[axis.index()];
             from_runner_up.world_mm * gap.world_mm >= 0.0 && voxels * gap.world_mm >= 0.0
         }
         _ => true,
@@ -295,7 +220,8 @@ fn stay_apart(body: &Body<'_>, stage: &Stage, visual: Visual, further: usize, th
         Visual::Point => {
             let [a, b] = [further, there].map(|site| canvas.project(site.centre(Basis::Dot)));
             let sides = [canvas.width, canvas.height].map(f64::from);
-            let inside = a.iter().zip(sides).all(|(at, side)| (DOT_REACH_PX..=side - DOT_REACH_PX).contains(at));
+            let inside =
+                a.iter().zip(sides).all(|(at, side)| (DOT_REACH_PX..=side - DOT_REACH_PX).contains(at));
             inside && (a[0] - b[0]).hypot(a[1] - b[1]) >= 2.0 * DOT_REACH_PX
         }
         Visual::Box => {
@@ -398,7 +324,11 @@ mod tests {
     fn a_box_along_a_side_of_another_hides_it() {
         let large = [[100.0, 200.0], [50.0, 150.0]];
         // Inside, with a gap; far away; crossing.
-        for other in [[[120.0, 180.0], [70.0, 130.0]], [[300.0, 400.0], [50.0, 150.0]], [[150.0, 250.0], [20.0, 120.0]]] {
+        for other in [
+            [[120.0, 180.0], [70.0, 130.0]],
+            [[300.0, 400.0], [50.0, 150.0]],
+            [[150.0, 250.0], [20.0, 120.0]],
+        ] {
             assert!(boxes_apart(large, other) && boxes_apart(other, large), "{other:?}");
         }
         // The same, along the upper side, along the left one from outside.
@@ -410,7 +340,17 @@ mod tests {
     #[test]
     fn a_place_among_uneven_frames_follows_their_own_steps() {
         let frames = [0, 2, 3, 5];
-        for (at, place) in [(0.0, 0.0), (1.0, 0.5), (2.0, 1.0), (2.5, 1.5), (3.0, 2.0), (4.0, 2.5), (5.0, 3.0), (7.0, 4.0), (-2.0, -1.0)] {
+        for (at, place) in [
+            (0.0, 0.0),
+            (1.0, 0.5),
+            (2.0, 1.0),
+            (2.5, 1.5),
+            (3.0, 2.0),
+            (4.0, 2.5),
+            (5.0, 3.0),
+            (7.0, 4.0),
+            (-2.0, -1.0),
+        ] {
             assert_eq!(place_among(&frames, at), place, "{at}");
         }
     }

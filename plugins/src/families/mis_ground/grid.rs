@@ -1,8 +1,6 @@
 //! The grid: every valid combination of factor levels, by the validity rules of the template page.
 
-use super::factors::{
-    Ablation, Asks, Dim, Identity, Target, TextPrompt, ViewStatement, Visual, Words,
-};
+use super::factors::{Ablation, Asks, Dim, Identity, Target, TextPrompt, ViewStatement, Visual, Words};
 use super::spec::MisGround;
 use super::templates::{Template, Templates};
 use situs_core::case::Modality;
@@ -84,7 +82,7 @@ pub(super) fn cells<'t>(
                     for ablation in
                         template.ablations.iter().copied().filter(|level| spec.ablations.contains(level))
                     {
-                        if !allows(template, visual, text, dim, ablation) {
+                        if !allows(template, visual, text, ablation) {
                             continue;
                         }
                         for view_statement in view_statements(spec, template, words, ablation) {
@@ -118,11 +116,7 @@ fn is_chosen(spec: &MisGround, template: &Template, dim: Dim) -> bool {
 }
 
 /// Visual prompt, identity of marks and text prompt together: marks need an identity, mark words need marks.
-fn prompts(
-    spec: &MisGround,
-    template: &Template,
-    modality: Modality,
-) -> Vec<(Visual, Identity, TextPrompt)> {
+fn prompts(spec: &MisGround, template: &Template, modality: Modality) -> Vec<(Visual, Identity, TextPrompt)> {
     if template.asks == Asks::Plane {
         return vec![(Visual::None, Identity::None, TextPrompt::None)];
     }
@@ -161,19 +155,10 @@ fn view(spec: &MisGround, preset: Preset, plane: Plane) -> View {
     }
 }
 
-fn allows(template: &Template, visual: Visual, text: TextPrompt, dim: Dim, ablation: Ablation) -> bool {
+fn allows(template: &Template, visual: Visual, text: TextPrompt, ablation: Ablation) -> bool {
     match ablation {
         Ablation::None => true,
         Ablation::TextOnly => visual == Visual::None && text == TextPrompt::Name,
-        // A white stack shows frames and pixels, and says neither of them in mm: the largest of three displacements
-        // cannot be told.
-        Ablation::MarksOnWhite
-            if dim == Dim::Stack
-                && template.asks == Asks::Dominant
-                && template.words.contains(&Words::Anat) =>
-        {
-            false
-        }
         Ablation::MarksOnWhite => {
             let shown = match &template.white_visuals {
                 Some(visuals) => visuals.contains(&visual),
@@ -202,4 +187,3 @@ fn view_statements(
         .filter(|level| !(needs_patient && *level == ViewStatement::None))
         .collect()
 }
-

@@ -1,13 +1,13 @@
 //! What a slice or a stack shows of each structure: centres, boxes, and whether it may be asked about.
 
-use super::classes::{Classes, other_side};
+use super::classes::Classes;
 use super::factors::Dim;
 use super::spec::{Eligibility, MisGround};
 use situs_core::fault::Fault;
 use situs_core::question::Reasons;
 use situs_core::space::{Affine, BodyAxis, Canvas, Plane, Point, Preset};
 use situs_core::structure::{Grid, Measured, Section};
-use situs_core::volume::Segmentation;
+use situs_core::volume::{Segmentation, swap_sides};
 use std::cell::OnceCell;
 
 /// Voxels and summed indices of a structure per slice: `(slice, count, sum)`.
@@ -21,6 +21,8 @@ pub(super) trait Anatomy {
     fn profile(&self, structure: usize, axis: usize) -> Profile;
     /// Share of the largest 26-connected part.
     fn largest_part_share(&self, structure: usize) -> f64;
+    /// Number of 26-connected parts.
+    fn parts(&self, structure: usize) -> u64;
     /// Whether a voxel belongs to a structure.
     fn contains(&self, structure: usize, index: [usize; 3]) -> bool;
     /// Shared voxels of two structures as a share of the smaller one.
@@ -42,6 +44,10 @@ impl Anatomy for Segmentation {
 
     fn largest_part_share(&self, structure: usize) -> f64 {
         Segmentation::largest_part_share(self, structure)
+    }
+
+    fn parts(&self, structure: usize) -> u64 {
+        Segmentation::parts(self, structure)
     }
 
     fn contains(&self, structure: usize, index: [usize; 3]) -> bool {
@@ -106,6 +112,8 @@ pub(super) struct Site {
     pub(super) area_mm2: f64,
     /// Voxels in the slice; 0 in a stack.
     pub(super) voxels: u64,
+    /// 8-connected parts in the slice; `None` in a stack.
+    pub(super) slice_parts: Option<u64>,
 }
 
 impl Site {
@@ -303,6 +311,7 @@ impl<'a> Body<'a> {
                 seen_box: None,
                 area_mm2: section.voxels as f64 * self.voxel_area(plane),
                 voxels: section.voxels,
+                slice_parts: Some(section.parts),
             });
         }
         Ok(Stage { dim: Dim::Slice, plane, frames: vec![index], step_mm: 0.0, sites })
@@ -362,6 +371,7 @@ impl<'a> Body<'a> {
             seen_box: Some(seen_box),
             area_mm2: most as f64 * self.voxel_area(plane),
             voxels: 0,
+            slice_parts: None,
         })
     }
 
@@ -414,7 +424,7 @@ fn uniform_frames(slices: usize, count: usize) -> Vec<usize> {
 
 /// A name that does not tell left from right.
 fn neutral(name: &str) -> String {
-    let other = other_side(name);
+    let other = swap_sides(name);
     if other.as_str() < name { other } else { name.to_owned() }
 }
 
@@ -434,6 +444,7 @@ mod tests {
     #[test]
     fn exchanging_sides_keeps_the_neutral_name() {
         assert_eq!(neutral("kidney_right"), neutral("kidney_left"));
+        assert_eq!(neutral("Precentral_R"), neutral("Precentral_L"));
         assert_eq!(neutral("liver"), "liver");
     }
 }

@@ -1,7 +1,7 @@
 //! From a reply to an answer: the last complete pair of tags, normalised, matched word by word against what the
 //! question allows.
 
-use super::classes::{Classes, side};
+use super::classes::Classes;
 use super::factors::Words;
 use super::templates::{Reading, Vocabulary};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use situs_core::record::{Answer, AnswerState};
 use situs_core::reply::{Finish, Reply};
 use situs_core::scene::Colour;
 use situs_core::space::{Anatomical, Colloquial, Direction, View};
+use situs_core::volume::{Side, side_of};
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -283,7 +284,9 @@ impl Reader<'_> {
 fn sides_alone(spoken: &BTreeMap<String, Vec<String>>) -> Vec<(Vec<String>, Meaning)> {
     let displays: Vec<&String> = spoken.keys().collect();
     let [a, b] = displays.as_slice() else { return Vec::new() };
-    let (Some(side_a), Some(side_b)) = (side(a), side(b)) else { return Vec::new() };
+    let (Some(side_a), Some(side_b)) = (side_of(a).map(Side::word), side_of(b).map(Side::word)) else {
+        return Vec::new();
+    };
     let without = |display: &str, side: &str| -> Vec<String> {
         tokens(display).into_iter().filter(|token| token != side).collect()
     };

@@ -66,7 +66,7 @@ situs_core::component_table! {
         /// In a slice, and for words of the picture.
         pub slice: Margin = Margin { mm: 8.0, voxels: 0.0, px: 12.0, extent_share: 0.05 },
         /// In a knee, whose structures are small.
-        pub knee: Margin = Margin { mm: 4.0, voxels: 2.0, px: 12.0, extent_share: 0.05 },
+        pub knee: Margin = Margin { mm: 4.0, voxels: 2.0, px: 0.0, extent_share: 0.05 },
     }
 }
 

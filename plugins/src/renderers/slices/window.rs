@@ -6,7 +6,7 @@ use situs_core::case::Modality;
 use situs_core::fault::Fault;
 use situs_core::volume::{Bounds, Volume, Window, WindowPreset};
 
-/// `"auto"`, `"percentile"` (1st to 99th), a CT window's name such as `"soft_tissue"`, `{ width = 400, level = 40 }` or
+/// `"auto"`, `"percentile"` (1st to 99th), for CT alone a window's name such as `"soft_tissue"`, `{ width = 400, level = 40 }` or
 /// `{ low = 1, high = 99 }` in percentiles of the whole volume.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shades {
@@ -20,9 +20,18 @@ impl Shades {
     /// Black and white for one volume.
     ///
     /// # Errors
-    /// A window without width.
+    /// A config fault for a window in Hounsfield units over an MR volume, whose values have no unit, and for one without
+    /// width.
     pub fn bounds(self, modality: Modality, volume: &Volume) -> Result<Bounds, Fault> {
         let window = match (self, modality) {
+            (Self::Set(Window::Preset(_) | Window::Linear(_)), Modality::Mr) => {
+                let window = serde_json::to_value(self).unwrap_or_default();
+                return Err(Fault::config(format!(
+                    "{window} is a window in Hounsfield units, and an MR volume has none"
+                ))
+                .help("use \"auto\", \"percentile\" or { low = P, high = P } in percentiles")
+                .at("window"));
+            }
             (Self::Set(window), _) => window,
             (Self::Auto, Modality::Ct) => Window::Preset(WindowPreset::SoftTissue),
             (Self::Auto, Modality::Mr) => Window::percentile(),
@@ -104,6 +113,21 @@ mod tests {
         assert!(message.contains("sunny") && message.contains("mediastinum"), "{message}");
         assert!(read("7").is_err() && read(r#"{"width":1}"#).is_err());
         assert!(read(r#"{"width":0,"level":40}"#).unwrap().check().is_err());
+    }
+
+    #[test]
+    fn hounsfield_units_are_refused_where_there_are_none() {
+        let volume = Volume::new([3, 1, 1], Affine::IDENTITY, vec![0.0, 10.0, 20.0]);
+        for json in [r#""soft_tissue""#, r#""brain""#, r#"{"width":400.0,"level":40.0}"#] {
+            let shades = read(json).unwrap();
+            assert!(shades.bounds(Modality::Ct, &volume).is_ok());
+            let fault = shades.bounds(Modality::Mr, &volume).unwrap_err();
+            assert_eq!(fault.cause, situs_core::fault::Cause::Config);
+            assert!(fault.to_string().starts_with("window: ") && fault.what.contains("Hounsfield"), "{fault}");
+        }
+        for json in [r#""auto""#, r#""percentile""#, r#"{"low":0.5,"high":99.5}"#] {
+            assert!(read(json).unwrap().bounds(Modality::Mr, &volume).is_ok(), "{json}");
+        }
     }
 
     #[test]

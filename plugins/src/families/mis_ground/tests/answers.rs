@@ -1,9 +1,9 @@
 //! Answers are recomputed from nothing but positions, view and the question's own words.
 
 use super::body::{SHAPE, Subject};
-use crate::families::mis_ground::{Ablation, MisGround};
+use crate::families::mis_ground::MisGround;
 use situs_core::prelude::*;
-use situs_core::question::Position;
+use situs_core::question::{Evidence, Position};
 use situs_core::space::{BodyAxis, Plane};
 use std::collections::BTreeMap;
 
@@ -106,12 +106,9 @@ fn check(question: &Question, displays: &BTreeMap<String, String>) {
         "NR-C" | "NR-I" | "LR-C" | "LR-I" => {
             let (.., way) = phrase.unwrap();
             let (pair, claim) = text.split_once(", ").unwrap();
-            let [far, near] = if along(&positions[0], &way) > along(&positions[1], &way) {
-                [0, 1]
-            } else {
-                [1, 0]
-            }
-            .map(|place| label(&positions[place].structure));
+            let [far, near] =
+                if along(&positions[0], &way) > along(&positions[1], &way) { [0, 1] } else { [1, 0] }
+                    .map(|place| label(&positions[place].structure));
             let claim = claim.split(" has its centre").next().unwrap();
             let named = |words: &[String]| {
                 claim == format!("the {}", words[0])
@@ -144,7 +141,8 @@ fn displays(questions: &[Question]) -> BTreeMap<String, String> {
         };
         displays.insert(field("name"), field("display"));
     }
-    for mark in questions.iter().filter_map(|question| question.scene.as_ref()).flat_map(|scene| &scene.marks) {
+    for mark in questions.iter().filter_map(|question| question.scene.as_ref()).flat_map(|scene| &scene.marks)
+    {
         displays.entry(mark.structure.clone()).or_insert_with(|| mark.structure.replace('_', " "));
     }
     for structure in questions.iter().flat_map(|question| &question.structures) {
@@ -223,7 +221,9 @@ fn a_slice_is_asked_along_its_own_axes_only_and_a_box_by_its_centre() {
         let is_cross = question.facet("axis") == through;
         assert_eq!(question.facet("depth") == "cross_slice", is_cross);
         if question.facet("visual") == "box" {
-            assert!(question.evidence.positions.iter().all(|position| position.centre.ends_with("box-centre")));
+            assert!(
+                question.evidence.positions.iter().all(|position| position.centre.ends_with("box-centre"))
+            );
         }
         if question.facet("words") == "coll" {
             assert!(!is_cross);
@@ -236,13 +236,72 @@ fn a_slice_is_asked_along_its_own_axes_only_and_a_box_by_its_centre() {
 }
 
 #[test]
+fn what_a_statement_says_stands_beside_what_holds() {
+    let (questions, _) = Subject::torso(0.0).ask(&MisGround::default(), 4);
+    let mut forms = std::collections::BTreeSet::new();
+    for question in &questions {
+        let Evidence { relation, stated, .. } = &question.evidence;
+        match question.facet("question_type") {
+            "open" => assert_eq!(*stated, None),
+            "closed" => assert_eq!(stated.as_ref(), Some(relation)),
+            _ => assert_ne!(stated.as_ref().unwrap(), relation),
+        }
+        forms.insert((question.template.clone(), question.facet("question_type").to_owned()));
+    }
+    assert!(forms.len() >= 29, "{forms:?}");
+}
+
+#[test]
+fn where_no_axis_is_asked_the_margin_is_the_distance_from_the_nearest_rival() {
+    let mut seen = std::collections::BTreeSet::new();
+    for question in Subject::torso(9.0).ask(&MisGround::default(), 4).0 {
+        if !["NI", "LI"].iter().any(|kind| question.template.starts_with(kind)) {
+            continue;
+        }
+        let evidence = &question.evidence;
+        let (a, rivals) = evidence.positions.split_first().unwrap();
+        let apart =
+            |b: &Position| (0..3).map(|axis| (a.ras_mm[axis] - b.ras_mm[axis]).powi(2)).sum::<f64>().sqrt();
+        let nearest = rivals.iter().min_by(|one, other| apart(one).total_cmp(&apart(other))).unwrap();
+        assert!((evidence.margin_mm.unwrap() - apart(nearest)).abs() < 1e-9);
+        assert_eq!(evidence.facts["nearest_rival"], nearest.structure.as_str());
+        assert_eq!(evidence.margin_px.is_some(), question.facet("dim") == "2d");
+        seen.insert((question.template.clone(), question.facet("dim").to_owned()));
+    }
+    assert_eq!(seen.len(), 12, "{seen:?}");
+}
+
+#[test]
+fn parts_and_cut_edges_stand_beside_every_structure() {
+    let subject = Subject::torso(0.0);
+    let (questions, _) = subject.ask(&MisGround::default(), 2);
+    let structures = subject.entry.measured.structures.iter();
+    let at_the_edge: BTreeMap<String, bool> =
+        structures.map(|structure| (structure.name.clone(), structure.touches_border)).collect();
+    let mut aorta = 0;
+    for question in questions.iter().filter(|question| !question.structures.is_empty()) {
+        for name in &question.structures {
+            // Every organ of the torso is one body, though others cut into it.
+            assert!(question.evidence.facts["parts"][name].as_u64().unwrap() >= 1, "{name}");
+            let in_slice = question.evidence.facts.get("parts_in_slice").map(|parts| &parts[name]);
+            assert_eq!(
+                in_slice.is_some_and(|parts| parts.as_u64() >= Some(1)),
+                question.facet("dim") == "2d"
+            );
+            let touches = question.evidence.facts["touches_border"][name].as_bool().unwrap();
+            assert_eq!(touches, at_the_edge[name], "{name}");
+            aorta += usize::from(name == "aorta");
+        }
+    }
+    assert!(aorta > 0);
+}
+
+#[test]
 fn mirroring_the_body_flips_right_and_left_and_nothing_else() {
     let subject = Subject::torso(0.0);
     let spec = MisGround {
         dims: vec![crate::families::mis_ground::Dim::Stack],
         planes: vec![Plane::Axial],
-        // A mirrored patient is no typical one: text alone is not asked.
-        ablations: vec![Ablation::None, Ablation::MarksOnWhite],
         ..MisGround::default()
     };
     let (plain, _) = subject.ask(&spec, 2);
