@@ -128,7 +128,8 @@ fn an_unknown_rope_type_is_refused() {
 
 #[test]
 fn absurd_sizes_are_refused() {
-    for (field, value) in [("num_attention_heads", 3), ("num_hidden_layers", 0), ("hidden_size", 1 << 40)] {
+    for (field, value) in [("num_attention_heads", 3), ("num_hidden_layers", 0), ("hidden_size", 1u64 << 40)]
+    {
         let folder = copied("qwen3_vl");
         change(folder.path(), "config.json", |config| config["text_config"][field] = json!(value));
         assert!(matches!(refusal(folder.path()).cause, Cause::Data), "{field}");
