@@ -160,9 +160,9 @@ fn a_prompt_longer_than_the_context_is_refused() {
     let model = built(&fixture("qwen3_vl"), json!({})).unwrap();
     let album = Album::default();
     let mut session = model.session().unwrap();
-    let fault = session.admit(&request(&[], &"Where is the liver? ".repeat(400)), &album).unwrap_err();
+    let fault = session.admit(&request(&[], &"Where is the liver? ".repeat(1200)), &album).unwrap_err();
     assert_eq!(fault.cause, Cause::Rejected);
-    says(&fault, &["tokens", "1023"]);
+    says(&fault, &["tokens", "4095"]);
     assert!(session.admit(&request(&[], "Where is the liver?"), &album).is_ok(), "the slot is still free");
 }
 
@@ -179,7 +179,7 @@ fn a_question_that_spells_a_placeholder_is_refused() {
 #[test]
 fn parameters_out_of_range_are_named() {
     for (name, value) in
-        [("slots", json!(0)), ("fps", json!(0.0)), ("context", json!(4096)), ("dtype", json!("f8"))]
+        [("slots", json!(0)), ("fps", json!(0.0)), ("context", json!(8192)), ("dtype", json!("f8"))]
     {
         let fault = built(&fixture("qwen3_vl"), json!({ name: value })).err().expect("refused");
         assert_eq!(fault.cause, Cause::Config, "{name}");
