@@ -70,6 +70,17 @@ pub(crate) struct Run {
     pub(crate) interval: f64,
 }
 
+/// A video of a prompt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Clip {
+    /// Its patches.
+    pub(crate) grid: Grid,
+    /// Its frames, before the last one is repeated to fill a step of time.
+    pub(crate) frames: usize,
+    /// Frames a second.
+    pub(crate) fps: f64,
+}
+
 /// What takes the place of one placeholder of the chat template.
 pub(crate) struct Expansion {
     /// Text with one placeholder for each run.
@@ -96,8 +107,8 @@ pub(crate) trait Model: Send + Sync {
     fn pixels(&self) -> &PixelRules;
     /// Placeholders.
     fn marks(&self) -> Marks;
-    /// What stands for a video of that grid in a prompt; `fps` frames make a second.
-    fn video(&self, grid: Grid, fps: f64, texts: &MarkTexts) -> Expansion;
+    /// What stands for a video in a prompt.
+    fn video(&self, clip: Clip, texts: &MarkTexts) -> Expansion;
     /// Runs the vision tower.
     fn see(&self, patches: &Patches) -> Result<Sight, Fault>;
 }

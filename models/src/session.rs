@@ -6,7 +6,7 @@
 
 use crate::backend::Settings;
 use crate::layers::KvCache;
-use crate::model::Sight;
+use crate::model::{Clip, Sight};
 use crate::native::Native;
 use crate::prompt::{Layout, Shown, question};
 use situs_core::media::Picture;
@@ -99,7 +99,11 @@ impl<'a> Decoding<'a> {
             let sizes: Vec<(u32, u32)> = frames.iter().map(|image| (image.width, image.height)).collect();
             let shown = match sizes.as_slice() {
                 [size] => Shown::Picture(pixels.picture_grid(*size)?),
-                sizes => Shown::Video(pixels.video_grid(sizes)?, self.settings.fps),
+                sizes => Shown::Video(Clip {
+                    grid: pixels.video_grid(sizes)?,
+                    frames: sizes.len(),
+                    fps: self.settings.fps,
+                }),
             };
             let mut digest = Digest::new("situs-exhibit-1");
             frames.iter().for_each(|image| {

@@ -61,7 +61,7 @@ def tokenizer():
 def text_config(words, sections, **more):
     return dict(
         vocab_size=448, hidden_size=64, intermediate_size=112, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=1024, rms_norm_eps=1e-6, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+        max_position_embeddings=4096, rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
         rope_parameters={"rope_type": "default", "rope_theta": 1e6, **sections}, **more,
     )
 

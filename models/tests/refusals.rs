@@ -128,7 +128,8 @@ fn an_unknown_rope_type_is_refused() {
 
 #[test]
 fn absurd_sizes_are_refused() {
-    for (field, value) in [("num_attention_heads", 3), ("num_hidden_layers", 0), ("hidden_size", 1 << 40)] {
+    for (field, value) in [("num_attention_heads", 3), ("num_hidden_layers", 0), ("hidden_size", 1u64 << 40)]
+    {
         let folder = copied("qwen3_vl");
         change(folder.path(), "config.json", |config| config["text_config"][field] = json!(value));
         assert!(matches!(refusal(folder.path()).cause, Cause::Data), "{field}");
@@ -159,9 +160,9 @@ fn a_prompt_longer_than_the_context_is_refused() {
     let model = built(&fixture("qwen3_vl"), json!({})).unwrap();
     let album = Album::default();
     let mut session = model.session().unwrap();
-    let fault = session.admit(&request(&[], &"Where is the liver? ".repeat(400)), &album).unwrap_err();
+    let fault = session.admit(&request(&[], &"Where is the liver? ".repeat(1200)), &album).unwrap_err();
     assert_eq!(fault.cause, Cause::Rejected);
-    says(&fault, &["tokens", "1023"]);
+    says(&fault, &["tokens", "4095"]);
     assert!(session.admit(&request(&[], "Where is the liver?"), &album).is_ok(), "the slot is still free");
 }
 
@@ -178,7 +179,7 @@ fn a_question_that_spells_a_placeholder_is_refused() {
 #[test]
 fn parameters_out_of_range_are_named() {
     for (name, value) in
-        [("slots", json!(0)), ("fps", json!(0.0)), ("context", json!(4096)), ("dtype", json!("f8"))]
+        [("slots", json!(0)), ("fps", json!(0.0)), ("context", json!(8192)), ("dtype", json!("f8"))]
     {
         let fault = built(&fixture("qwen3_vl"), json!({ name: value })).err().expect("refused");
         assert_eq!(fault.cause, Cause::Config, "{name}");

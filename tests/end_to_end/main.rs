@@ -6,6 +6,8 @@ mod bad_input;
 mod controls;
 mod disk;
 mod files;
+#[cfg(feature = "native")]
+mod native;
 mod orientation;
 mod program;
 mod real_data;

@@ -7,8 +7,8 @@ mod vision;
 
 use crate::checkpoint::{Checkpoint, Part, rope};
 use crate::layers::{Angles, Decoder, Mixing, Shape};
-use crate::model::{Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
-use crate::pixels::{Bounds, Defaults, Grid, Patches, PixelRules};
+use crate::model::{Clip, Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
+use crate::pixels::{Bounds, Defaults, Patches, PixelRules};
 use situs_core::fault::Fault;
 use vision::Tower;
 
@@ -76,9 +76,9 @@ impl Model for Qwen25Vl {
     }
 
     /// All steps of time in one run; time passes in the positions.
-    fn video(&self, grid: Grid, fps: f64, texts: &MarkTexts) -> Expansion {
-        let seconds = self.pixels.temporal as f64 / fps;
-        let run = Run { grid, interval: self.tokens_per_second * seconds };
+    fn video(&self, clip: Clip, texts: &MarkTexts) -> Expansion {
+        let seconds = self.pixels.temporal as f64 / clip.fps;
+        let run = Run { grid: clip.grid, interval: self.tokens_per_second * seconds };
         Expansion { text: texts.video.clone(), runs: vec![run] }
     }
 

@@ -7,7 +7,7 @@ mod vision;
 
 use crate::checkpoint::{Checkpoint, Part, rope};
 use crate::layers::{Angles, Decoder, Mixing, Shape};
-use crate::model::{Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
+use crate::model::{Clip, Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
 use crate::pixels::{Bounds, Defaults, Grid, Patches, PixelRules};
 use situs_core::fault::Fault;
 use std::fmt::Write as _;
@@ -74,13 +74,14 @@ impl Model for Qwen3Vl {
     }
 
     /// Each step of time is a picture of its own, behind the mean time of its frames.
-    fn video(&self, grid: Grid, fps: f64, texts: &MarkTexts) -> Expansion {
+    fn video(&self, clip: Clip, texts: &MarkTexts) -> Expansion {
+        let Clip { grid, frames, fps } = clip;
         let frame = Run { grid: Grid { time: 1, ..grid }, interval: 1.0 };
-        let steps = self.pixels.temporal as f64;
+        let steps = self.pixels.temporal;
+        let seconds = |frame: usize| frame.min(frames.saturating_sub(1)) as f64 / fps;
         let mut text = String::new();
         for time in 0..grid.time {
-            let first = time as f64 * steps / fps;
-            let last = (time as f64 * steps + steps - 1.0) / fps;
+            let (first, last) = (seconds(time * steps), seconds(time * steps + steps - 1));
             let _ = write!(text, "<{:.1} seconds>", (first + last) / 2.0);
             text.push_str(&texts.start);
             text.push_str(&texts.video);

@@ -4,7 +4,7 @@ use super::Compared;
 use super::difference::Difference;
 use super::reference::{Recorded, Reference};
 use crate::layers::{KvCache, broken, floats};
-use crate::model::Sight;
+use crate::model::{Clip, Sight};
 use crate::native::Native;
 use crate::pixels::{Grid, Patches};
 use crate::prompt::{Layout, Shown};
@@ -32,7 +32,9 @@ pub(super) fn compare(native: &Native, reference: &Reference) -> Result<Vec<Comp
         .iter()
         .map(|patches| match reference.frames.is_empty() {
             true => Shown::Picture(patches.grid),
-            false => Shown::Video(patches.grid, reference.fps),
+            false => {
+                Shown::Video(Clip { grid: patches.grid, frames: reference.frames.len(), fps: reference.fps })
+            }
         })
         .collect();
     let layout = native.lay_out(&rendered, &shown)?;

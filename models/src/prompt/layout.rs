@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::layers::Place;
-use crate::model::{Expansion, MarkTexts, Model, Run};
+use crate::model::{Clip, Expansion, MarkTexts, Model, Run};
 use crate::pixels::Grid;
 use situs_core::fault::Fault;
 use std::ops::Range;
@@ -12,8 +12,8 @@ use std::ops::Range;
 pub(crate) enum Shown {
     /// A picture.
     Picture(Grid),
-    /// Frames, so many a second.
-    Video(Grid, f64),
+    /// A video.
+    Video(Clip),
 }
 
 /// Placeholders of a run among the tokens of a prompt.
@@ -107,8 +107,8 @@ fn expanded(
                 runs.push((index, Run { grid: *grid, interval: 1.0 }));
                 None
             }
-            (Some((index, Shown::Video(grid, fps))), true) => {
-                let Expansion { text, runs: own } = model.video(*grid, *fps, texts);
+            (Some((index, Shown::Video(clip))), true) => {
+                let Expansion { text, runs: own } = model.video(*clip, texts);
                 runs.extend(own.into_iter().map(|run| (index, run)));
                 Some(text)
             }
