@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-benches=(startup journal requests questions render load measure memory)
+benches=(startup boundary journal requests questions render load measure memory)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

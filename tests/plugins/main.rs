@@ -7,6 +7,7 @@ mod components;
 mod authors;
 mod examples;
 mod header;
+mod laws;
 mod rude;
 mod same;
 mod workshop;
