@@ -143,7 +143,9 @@ fn questions(criterion: &mut Criterion, sides: &[(&str, &Registry)]) -> Result<(
             replies: &replies,
             media: &room,
         };
-        group.bench_function(format!("ask_100/{side}"), |bencher| bencher.iter(|| family.ask(black_box(&cx)).is_ok()));
+        group.bench_function(format!("ask_100/{side}"), |bencher| {
+            bencher.iter(|| family.ask(black_box(&cx)).is_ok())
+        });
         let Asked::Questions { mut questions, .. } = family.ask(&cx)? else { return Ok(()) };
         let Some(mut question) = questions.pop() else { return Ok(()) };
         question.id = "q".to_owned();

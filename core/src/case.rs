@@ -190,7 +190,10 @@ mod tests {
         let volume = VolumeRef { id: "v".to_owned(), source: VolumeSource::Dataset { key: "k".to_owned() } };
         let mask = NamedMask { name: "liver".to_owned(), label: Some(5), volume: volume.clone() };
         for source in [
-            StructureSource::LabelMap { volume, names: BTreeMap::from([(1, "a".to_owned()), (77, "b".to_owned())]) },
+            StructureSource::LabelMap {
+                volume,
+                names: BTreeMap::from([(1, "a".to_owned()), (77, "b".to_owned())]),
+            },
             StructureSource::Masks { masks: vec![mask] },
             StructureSource::Boxes {
                 boxes: vec![NamedBox { name: "patella".to_owned(), min: [1, 2, 3], max: [4, 5, 6] }],
@@ -201,6 +204,11 @@ mod tests {
             assert_eq!(serde_json::from_str::<StructureSource>(&text).unwrap(), source, "{text}");
         }
         let wrong = r#"{"form": "label_map", "volume": {"id": "v", "source": {"in": "dataset", "key": "k"}}, "names": {"x": "a"}}"#;
-        assert!(serde_json::from_str::<StructureSource>(wrong).unwrap_err().to_string().contains("\"x\" is no label"));
+        assert!(
+            serde_json::from_str::<StructureSource>(wrong)
+                .unwrap_err()
+                .to_string()
+                .contains("\"x\" is no label")
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! `situs reproduce SUITE RUN`: a run beside a published table, cell by cell.
 
+use super::Known;
 use super::run_folder::in_run;
 use super::unknown;
-use super::Known;
 use crate::exit::Failure;
 use crate::output;
 use crate::published::{Filter, Published, PublishedCell};

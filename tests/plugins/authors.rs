@@ -61,7 +61,8 @@ fn the_commands_of_the_readme_lead_from_an_empty_folder_to_a_scored_table() {
     }
     let summary = std::fs::read_to_string(folder.join("runs/sides/summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
-    let accuracy = |arm: usize| summary["arms"][arm]["overall"]["figures"]["accuracy"]["value"].as_f64().unwrap();
+    let accuracy =
+        |arm: usize| summary["arms"][arm]["overall"]["figures"]["accuracy"]["value"].as_f64().unwrap();
     assert_eq!(accuracy(0), 1.0, "the answer sheet");
     assert!(accuracy(1) < 1.0, "guessing");
 }
@@ -93,14 +94,24 @@ fn a_new_crate_of_every_kind_builds_passes_its_check_and_is_listed() {
         let output = run(situs, &["plugin", "check", &library, "--json"], folder);
         assert!(output.status.success(), "{kind}: {}{}", text(&output.stdout), text(&output.stderr));
         let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let kept = printed["verdicts"].as_array().unwrap().iter().filter(|one| one["outcome"] == "kept").count();
+        let kept =
+            printed["verdicts"].as_array().unwrap().iter().filter(|one| one["outcome"] == "kept").count();
         assert!(kept >= 6, "{kind}: {}", text(&output.stdout));
         let config = folder.join(&name).join(format!("{name}.toml"));
         if config.exists() {
             let config = config.to_str().unwrap();
             let output = run(
                 situs,
-                &["run", config, "--limit", "10", "--set", "dataset.cases=1", "--set", "dataset.shape=[96, 74, 208]"],
+                &[
+                    "run",
+                    config,
+                    "--limit",
+                    "10",
+                    "--set",
+                    "dataset.cases=1",
+                    "--set",
+                    "dataset.shape=[96, 74, 208]",
+                ],
                 folder,
             );
             assert!(output.status.success(), "{kind}: {}", text(&output.stderr));

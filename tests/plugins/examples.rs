@@ -11,8 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 fn situs(folder: &Path, words: &[&str]) -> (i32, String, String) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_situs")).current_dir(folder).args(words).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_situs")).current_dir(folder).args(words).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -57,9 +56,14 @@ fn the_sampler_in_c_has_fields_defaults_and_refusals_like_any_other() {
     let mut registry = Registry::builtin().unwrap();
     registry.load(&min_p_c(), None).unwrap();
     let build = |params: Value| {
-        registry.build::<dyn Sampler>(params.as_object().unwrap(), &BuildContext::default()).map(|built| built.resolved)
+        registry
+            .build::<dyn Sampler>(params.as_object().unwrap(), &BuildContext::default())
+            .map(|built| built.resolved)
     };
-    assert_eq!(Value::Object(build(json!({"use": "min-p-c"})).unwrap()), json!({"use": "min-p-c", "floor": 0.1}));
+    assert_eq!(
+        Value::Object(build(json!({"use": "min-p-c"})).unwrap()),
+        json!({"use": "min-p-c", "floor": 0.1})
+    );
     let text = |params| build(params).unwrap_err().to_string();
     assert_eq!(
         text(json!({"use": "min-p-c", "flor": 0.2})),
@@ -71,7 +75,10 @@ fn the_sampler_in_c_has_fields_defaults_and_refusals_like_any_other() {
     );
     let kit = Kit::new(Arc::from(
         registry
-            .build::<dyn Dataset>(json!({"use": "phantom", "cases": 1}).as_object().unwrap(), &BuildContext::default())
+            .build::<dyn Dataset>(
+                json!({"use": "phantom", "cases": 1}).as_object().unwrap(),
+                &BuildContext::default(),
+            )
             .unwrap()
             .component,
     ));
@@ -89,8 +96,20 @@ fn the_example_in_rust_passes_its_check_and_runs_from_its_config() {
     assert_eq!(code, 0, "{out}{errors}");
     assert!(out.contains("0 broken") && out.contains("sampler typical"), "{out}");
     let config = build_in_place(&folder.path().join("here"), "examples/plugin-rust", "larger");
-    let (code, out, errors) = situs(folder.path(), &["run", config.to_str().unwrap(), "--limit", "30", "--set",
-        "dataset.cases=2", "--set", "dataset.shape=[96, 74, 208]", "--json"]);
+    let (code, out, errors) = situs(
+        folder.path(),
+        &[
+            "run",
+            config.to_str().unwrap(),
+            "--limit",
+            "30",
+            "--set",
+            "dataset.cases=2",
+            "--set",
+            "dataset.shape=[96, 74, 208]",
+            "--json",
+        ],
+    );
     assert_eq!(code, 0, "{errors}");
     let printed: Value = serde_json::from_str(&out).unwrap();
     let arm = |number: usize| &printed["summary"]["arms"][number]["overall"]["figures"];
@@ -99,7 +118,10 @@ fn the_example_in_rust_passes_its_check_and_runs_from_its_config() {
     // Scoring again needs the library, and says so.
     let (code, _, errors) = situs(folder.path(), &["score", "runs/larger"]);
     assert_eq!(code, 2);
-    assert!(errors.contains("family 'larger' comes from the plug-in larger, which is not loaded"), "{errors}");
+    assert!(
+        errors.contains("family 'larger' comes from the plug-in larger, which is not loaded"),
+        "{errors}"
+    );
     assert!(errors.contains("--plugin"), "{errors}");
     let (code, ..) = situs(folder.path(), &["score", "runs/larger", "--plugin", library.to_str().unwrap()]);
     assert_eq!(code, 0);

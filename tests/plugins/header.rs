@@ -23,11 +23,33 @@ fn numbers() -> Vec<(String, usize)> {
     layout!("situs_reply", abi::Reply, ctx, bytes, tensor, child);
     layout!("situs_row", abi::Row, draw, index, step, history, reserved);
     layout!(
-        "situs_component", abi::Component, size, kind, flags, reserved, name, summary, fields_json, user, create,
-        call, destroy
+        "situs_component",
+        abi::Component,
+        size,
+        kind,
+        flags,
+        reserved,
+        name,
+        summary,
+        fields_json,
+        user,
+        create,
+        call,
+        destroy
     );
     layout!(
-        "situs_plugin", abi::Plugin, size, major, minor, count, name, version, components, stride, reserved, needs
+        "situs_plugin",
+        abi::Plugin,
+        size,
+        major,
+        minor,
+        count,
+        name,
+        version,
+        components,
+        stride,
+        reserved,
+        needs
     );
     layout!("situs_host", abi::Host, size, major, minor, workers, log, log_level, reserved, features);
     for (name, value) in [
@@ -60,7 +82,9 @@ fn sizes_offsets_and_constants_are_the_same_in_c() {
         writeln!(source, "    printf(\"%zu\\n\", (size_t)({name}));").unwrap();
     }
     // The entry symbol has the type that the header says.
-    source.push_str("    const situs_plugin *(*entry)(const situs_host *) = 0;\n    (void)entry;\n    return 0;\n}\n");
+    source.push_str(
+        "    const situs_plugin *(*entry)(const situs_host *) = 0;\n    (void)entry;\n    return 0;\n}\n",
+    );
     let folder = workshop().join("c");
     std::fs::create_dir_all(&folder).unwrap();
     let (file, program) = (folder.join("layout.c"), folder.join("layout"));
@@ -88,9 +112,28 @@ fn sizes_offsets_and_constants_are_the_same_in_c() {
 fn the_header_names_every_method() {
     let header = std::fs::read_to_string(root().join("core/include/situs_plugin.h")).unwrap();
     for words in [
-        "1 case", "2 volume", "1 catalogue", "2 ask", "3 read", "1 render", "1 vocabulary", "2 embeddings", "3 rows",
-        "4 reply", "5 session", "1 admit", "2 logits", "3 push", "4 finish", "5 cancel", "1 prepare", "2 pick",
-        "1 consult", "2 score", "3 figure", "4 summarise",
+        "1 case",
+        "2 volume",
+        "1 catalogue",
+        "2 ask",
+        "3 read",
+        "1 render",
+        "1 vocabulary",
+        "2 embeddings",
+        "3 rows",
+        "4 reply",
+        "5 session",
+        "1 admit",
+        "2 logits",
+        "3 push",
+        "4 finish",
+        "5 cancel",
+        "1 prepare",
+        "2 pick",
+        "1 consult",
+        "2 score",
+        "3 figure",
+        "4 summarise",
     ] {
         assert!(header.contains(words), "{words}");
     }

@@ -30,7 +30,8 @@ fn verdicts(package: &str, kinds: &[&str], orders: usize) -> Vec<Verdict> {
     let registry = Registry::builtin().unwrap();
     // Some families take no fewer than 200 slices.
     let kit = kit(&registry, if kinds == ["family"] { 208 } else { 126 }).with_orders(orders);
-    let ours = registry.components().filter(|one| one.origin() == package && kinds.contains(&one.kind().name()));
+    let ours =
+        registry.components().filter(|one| one.origin() == package && kinds.contains(&one.kind().name()));
     ours.flat_map(|component| kit.check(component, &small(component))).collect()
 }
 
@@ -65,7 +66,8 @@ fn built_in_families_keep_the_laws() {
 fn broken(name: &str, kind: &str) -> Vec<&'static str> {
     let registry = Registry::builtin().unwrap();
     let kind = situs_core::registry::Kind::ALL.into_iter().find(|one| one.name() == kind).unwrap();
-    let verdicts = kit(&registry, 126).with_orders(2).check(registry.find(kind, name).unwrap(), &Params::new());
+    let verdicts =
+        kit(&registry, 126).with_orders(2).check(registry.find(kind, name).unwrap(), &Params::new());
     let broken = verdicts.into_iter().filter(|one| matches!(one.outcome, Outcome::Broken(_)));
     broken.map(|one| one.law).collect()
 }
@@ -206,9 +208,18 @@ impl PromptRenderer for ArrayOrder {
         // The stored bytes as they lie in the file: another picture in every order of axes.
         let bytes = std::fs::read(path).map_err(|error| Fault::data(error.to_string()))?;
         let side = volume.grid.shape[0].min(16);
-        let rgb = bytes.iter().skip(bytes.len() / 2 + 2).step_by(4).take(side * side).flat_map(|byte| [*byte; 3]).collect();
+        let rgb = bytes
+            .iter()
+            .skip(bytes.len() / 2 + 2)
+            .step_by(4)
+            .take(side * side)
+            .flat_map(|byte| [*byte; 3])
+            .collect();
         let picture = Picture { width: side as u32, height: side as u32, rgb };
-        let parts = vec![Part::Image { image: media.put_picture(&picture)? }, Part::Text { text: question.text.clone() }];
+        let parts = vec![
+            Part::Image { image: media.put_picture(&picture)? },
+            Part::Text { text: question.text.clone() },
+        ];
         Ok(Prompt { parts })
     }
 }
@@ -275,8 +286,12 @@ situs_core::component! {
 impl DatasetSpec for Endless {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn Dataset>, Fault> {
         let digest = turn().to_string();
-        let card =
-            DatasetCard { name: "e".to_owned(), licence: "e".to_owned(), modality_text: "e".to_owned(), digest };
+        let card = DatasetCard {
+            name: "e".to_owned(),
+            licence: "e".to_owned(),
+            modality_text: "e".to_owned(),
+            digest,
+        };
         Ok(Box::new(EndlessData { card }))
     }
 }
@@ -313,11 +328,21 @@ impl Dataset for EndlessData {
 #[test]
 fn the_kit_finds_what_else_breaks_a_law() {
     for (kind, laws) in [
-        ("metric", &["same record", "finite", "records before it", "summed statistics", "summary of nothing"][..]),
+        (
+            "metric",
+            &["same record", "finite", "records before it", "summed statistics", "summary of nothing"][..],
+        ),
         ("renderer", &["pictures before it", "storage order", "mirrored patient"]),
         (
             "family",
-            &["same case and seed", "names its case", "read back", "reply of nothing", "positions", "storage order"],
+            &[
+                "same case and seed",
+                "names its case",
+                "read back",
+                "reply of nothing",
+                "positions",
+                "storage order",
+            ],
         ),
         ("dataset", &["card", "unique names", "beyond the last", "finite affines"]),
     ] {

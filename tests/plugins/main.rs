@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)]
 
+mod authors;
 #[path = "toy/src/components.rs"]
 mod components;
-mod authors;
 mod examples;
 mod header;
 mod laws;

@@ -72,12 +72,18 @@ fn a_name_that_is_taken_is_refused_with_both_origins() {
     // This program has a sampler `toy` linked in.
     let mut registry = Registry::builtin().unwrap();
     let text = refused(&mut registry, &rude(19));
-    assert!(text.contains("two components are called sampler 'toy': one from situs, one from rude ("), "{text}");
+    assert!(
+        text.contains("two components are called sampler 'toy': one from situs, one from rude ("),
+        "{text}"
+    );
     let mut registry = Registry::default();
     let library = rude(100);
     registry.load(&library, None).unwrap();
     let fault = registry.load(&library, None).unwrap_err();
-    assert!(fault.what.contains("one from rude (") && fault.what.matches("librude100").count() >= 2, "{fault}");
+    assert!(
+        fault.what.contains("one from rude (") && fault.what.matches("librude100").count() >= 2,
+        "{fault}"
+    );
     assert_eq!((registry.components().count(), registry.libraries().len()), (6, 1));
 }
 
@@ -246,16 +252,12 @@ fn a_session_that_gives_nonsense_is_stopped() {
         truth: None,
     };
     let media = crate::same::room();
-    for (how, words) in MALFORMED
-        .into_iter()
-        .filter(|(how, _)| !how.starts_with("huge-tensor"))
-        .chain([
-            ("logits-rows", "logits gave f32 [2, 4], expected f32 [1, vocabulary]"),
-            ("logits-flat", "logits gave f32 [4]"),
-            ("logits-type", "logits gave u32 [1, 4]"),
-            ("logits-none", "logits gave f32 [1, 0]"),
-        ])
-    {
+    for (how, words) in MALFORMED.into_iter().filter(|(how, _)| !how.starts_with("huge-tensor")).chain([
+        ("logits-rows", "logits gave f32 [2, 4], expected f32 [1, vocabulary]"),
+        ("logits-flat", "logits gave f32 [4]"),
+        ("logits-type", "logits gave u32 [1, 4]"),
+        ("logits-none", "logits gave f32 [1, 0]"),
+    ]) {
         let model = build::<dyn ModelBackend>(how).unwrap();
         let mut session = model.session().unwrap();
         let slot = session.admit(&request, &media).unwrap();
@@ -270,7 +272,11 @@ fn a_session_that_gives_nonsense_is_stopped() {
     assert!(session.push(9, 1).unwrap_err().what.contains("no sequence in slot 9"));
     session.cancel(slot);
     assert!(session.finish(slot).is_err(), "cancelled");
-    says(build::<dyn ModelBackend>("no-child").unwrap().session().map(|_| ()), Kind::Model, "gave no child handle");
+    says(
+        build::<dyn ModelBackend>("no-child").unwrap().session().map(|_| ()),
+        Kind::Model,
+        "gave no child handle",
+    );
     let fault = build::<dyn ModelBackend>("child-fault").unwrap().session().err().unwrap();
     assert_eq!(fault.what, "no session after all");
     let model = build::<dyn ModelBackend>("finish").unwrap();

@@ -168,7 +168,8 @@ fn families_ask_read_and_consult_alike() {
     let room = room();
     let mut replies = Replies::default();
     for round in 0..3 {
-        let (from_a, from_b) = (asked(&*a, &room, &replies, 1).unwrap(), asked(&*b, &room, &replies, 1).unwrap());
+        let (from_a, from_b) =
+            (asked(&*a, &room, &replies, 1).unwrap(), asked(&*b, &room, &replies, 1).unwrap());
         assert_eq!(from_a, from_b, "round {round}");
         match from_a {
             Asked::Needs(needs) => {
@@ -455,16 +456,19 @@ fn run_with(registry: &Registry, folder: &Path) -> Value {
         .unwrap()
         .into_iter()
         .map(|record| {
-            json!([record.arm, record.question.text, record.trial, record.prompt, record.reply, record.answer])
+            json!([
+                record.arm,
+                record.question.text,
+                record.trial,
+                record.prompt,
+                record.reply,
+                record.answer
+            ])
         })
         .collect();
     texts.sort_by_key(Value::to_string);
-    let arms: Vec<Value> = outcome
-        .summary
-        .arms
-        .iter()
-        .map(|arm| serde_json::to_value(&arm.overall.figures).unwrap())
-        .collect();
+    let arms: Vec<Value> =
+        outcome.summary.arms.iter().map(|arm| serde_json::to_value(&arm.overall.figures).unwrap()).collect();
     json!({"records": texts.len(), "dropped": outcome.summary.plan.dropped, "first": texts[0], "all": texts, "arms": arms})
 }
 

@@ -34,9 +34,8 @@ pub(super) fn entries(root: &Params) -> Result<Vec<PluginEntry>, Fault> {
         Some(Value::Array(list)) => list,
         Some(other) => return Err(wrong(other).at("plugins")),
     };
-    let entry = |(index, value): (usize, &Value)| {
-        one(value, &wrong).map_err(|fault| fault.at(index).at("plugins"))
-    };
+    let entry =
+        |(index, value): (usize, &Value)| one(value, &wrong).map_err(|fault| fault.at(index).at("plugins"));
     list.iter().enumerate().map(entry).collect()
 }
 
@@ -47,7 +46,9 @@ fn one(value: &Value, wrong: &dyn Fn(&Value) -> Fault) -> Result<PluginEntry, Fa
         other => return Ok(PluginEntry { path: text(other)?.into(), sha256: None }),
     };
     if let Some(key) = table.keys().find(|key| !["path", "sha256"].contains(&key.as_str())) {
-        return Err(Fault::config(format!("unknown field `{key}`")).at(key.as_str()).help("known: path, sha256"));
+        return Err(Fault::config(format!("unknown field `{key}`"))
+            .at(key.as_str())
+            .help("known: path, sha256"));
     }
     let path = table.get("path").ok_or_else(|| Fault::config("a library needs a `path`"))?;
     let sha256 = table.get("sha256").map(text).transpose().map_err(|fault| fault.at("sha256"))?;
@@ -98,7 +99,8 @@ impl Source {
         for (index, entry) in entries.iter().enumerate() {
             if !self.is_loaded(entry, index, registry)? {
                 let what = format!("the library {} is not loaded", entry.path.display());
-                let fault = Fault::config(what).help("libraries are loaded before a config is read: `--plugin` names further ones");
+                let fault = Fault::config(what)
+                    .help("libraries are loaded before a config is read: `--plugin` names further ones");
                 return Err(self.error(fault.at(index).at("plugins")));
             }
         }

@@ -13,7 +13,10 @@ pub(super) fn check(sheet: &mut Sheet<'_>) {
     sheet.law("the card says what it is, and says it again", card);
     sheet.law("cases have unique names and are the same each time", cases);
     sheet.law("a case beyond the last one is a fault", beyond);
-    sheet.law("volumes have finite affines, as many voxels as their shape says, and are the same each time", volumes);
+    sheet.law(
+        "volumes have finite affines, as many voxels as their shape says, and are the same each time",
+        volumes,
+    );
 }
 
 fn card(sheet: &Sheet<'_>) -> Law {
@@ -66,7 +69,11 @@ fn volumes(sheet: &Sheet<'_>) -> Law {
         };
         let volume = read()?;
         if !volume.grid.affine.is_regular() || volume.grid.len() != volume.voxels.len() {
-            return broken(format!("{id} has a singular affine, or {:?} voxels are not {}", volume.grid.shape, volume.voxels.len()));
+            return broken(format!(
+                "{id} has a singular affine, or {:?} voxels are not {}",
+                volume.grid.shape,
+                volume.voxels.len()
+            ));
         }
         // Bits, so that values which are no numbers compare as well.
         let bits = |volume: &Volume| volume.voxels.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();

@@ -106,8 +106,9 @@ fn read_back(sheet: &Sheet<'_>, kit: &Kit) -> Law {
             let read = |text: String| family.read(question, &Reply::text(text));
             let forms = [answer.clone(), format!("<answer>{answer}</answer>")];
             let found = forms.map(read).into_iter().collect::<Result<Vec<_>, Fault>>()?;
-            let good =
-                |answered: &crate::record::Answer| answered.state == AnswerState::Answered && answered.value.as_ref() == Some(answer);
+            let good = |answered: &crate::record::Answer| {
+                answered.state == AnswerState::Answered && answered.value.as_ref() == Some(answer)
+            };
             if !found.iter().any(good) {
                 return broken(format!("{answer:?} of {:?} is read as {:?}", question.template, found[0]));
             }
@@ -145,8 +146,9 @@ fn positions(sheet: &Sheet<'_>, kit: &Kit, mirrored: bool) -> Law {
                 ("volume-box-centre", Some(structure)) => structure.bbox_center_ras_mm,
                 _ => continue,
             };
-            let near = expected
-                .is_some_and(|expected| (0..3).all(|axis| (expected[axis] - position.ras_mm[axis]).abs() < 1e-6));
+            let near = expected.is_some_and(|expected| {
+                (0..3).all(|axis| (expected[axis] - position.ras_mm[axis]).abs() < 1e-6)
+            });
             if !near {
                 return broken(format!(
                     "{} of {} lies at {expected:?}, the question says {:?}",

@@ -31,9 +31,13 @@ pub(super) fn check(sheet: &mut Sheet<'_>) {
     sheet.law("a record's score does not depend on the records before it", |sheet| {
         let (metric, replies) = consulted(sheet)?;
         let records = records();
-        let forth = records.iter().map(|record| metric.score(record, &replies)).collect::<Result<Vec<_>, _>>()?;
-        let mut back =
-            records.iter().rev().map(|record| metric.score(record, &replies)).collect::<Result<Vec<_>, _>>()?;
+        let forth =
+            records.iter().map(|record| metric.score(record, &replies)).collect::<Result<Vec<_>, _>>()?;
+        let mut back = records
+            .iter()
+            .rev()
+            .map(|record| metric.score(record, &replies))
+            .collect::<Result<Vec<_>, _>>()?;
         back.reverse();
         same("scores", &forth, &back)
     });
@@ -45,7 +49,9 @@ pub(super) fn check(sheet: &mut Sheet<'_>) {
 fn records() -> Vec<Record> {
     let states = AnswerState::ALL.into_iter().filter(|state| *state != AnswerState::Failed);
     let answers = states.flat_map(|state| match state {
-        AnswerState::Answered => vec![Answer::answered("true"), Answer::answered("false"), Answer::answered("perhaps")],
+        AnswerState::Answered => {
+            vec![Answer::answered("true"), Answer::answered("false"), Answer::answered("perhaps")]
+        }
         other => vec![Answer::without_value(other)],
     });
     answers
@@ -136,11 +142,8 @@ fn figure(sheet: &Sheet<'_>) -> Law {
 fn summary(sheet: &Sheet<'_>) -> Law {
     let (metric, scores) = scored(sheet)?;
     let records = records();
-    let all: Vec<ScoredRecord<'_>> = records
-        .iter()
-        .zip(scores)
-        .map(|(record, score)| ScoredRecord { record, score })
-        .collect();
+    let all: Vec<ScoredRecord<'_>> =
+        records.iter().zip(scores).map(|(record, score)| ScoredRecord { record, score }).collect();
     for records in [Vec::new(), all] {
         let count = records.len();
         let summary = metric.summarise(&Scored { records, seed: 17, replicates: 200 })?;

@@ -112,7 +112,11 @@ fn tables(sheet: &Sheet<'_>) -> Law {
         same("rows", &one, &other)?;
         same("values", &one.len(), &(reader.rows().min(8) * reader.width()))?;
         if reader.rows() < vocabulary.texts.len() {
-            return broken(format!("{} rows of embeddings for {} tokens", reader.rows(), vocabulary.texts.len()));
+            return broken(format!(
+                "{} rows of embeddings for {} tokens",
+                reader.rows(),
+                vocabulary.texts.len()
+            ));
         }
     }
     Ok(())
@@ -152,7 +156,8 @@ fn steps(sheet: &Sheet<'_>) -> Law {
 /// Logits and tokens of some sequences decoded greedily side by side.
 fn decode(session: &mut dyn Session, numbers: &[u64], media: &dyn Media) -> Result<Vec<Vec<f32>>, Not> {
     let admitted = numbers.iter().map(|number| session.admit(&request(*number), media));
-    let mut live: Vec<(usize, SlotId)> = admitted.collect::<Result<Vec<_>, Fault>>()?.into_iter().enumerate().collect();
+    let mut live: Vec<(usize, SlotId)> =
+        admitted.collect::<Result<Vec<_>, Fault>>()?.into_iter().enumerate().collect();
     let mut seen = vec![Vec::new(); numbers.len()];
     for _ in 0..STEPS {
         if live.is_empty() {
@@ -167,7 +172,9 @@ fn decode(session: &mut dyn Session, numbers: &[u64], media: &dyn Media) -> Resu
             let host = logits.on_host(&mut scratch)?;
             for (row, (number, _)) in live.iter().enumerate() {
                 let row = host.row(row)?;
-                let best = (0..row.len()).filter(|at| row[*at].is_finite()).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a)));
+                let best = (0..row.len())
+                    .filter(|at| row[*at].is_finite())
+                    .max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a)));
                 let Some(best) = best else { return broken("a row without a finite logit") };
                 if row.iter().any(|logit| logit.is_nan() || *logit == f32::INFINITY) {
                     return broken("a logit is not a number, or infinite");

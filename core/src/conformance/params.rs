@@ -44,9 +44,10 @@ fn unknown_field(sheet: &Sheet<'_>) -> Law {
 
 fn round_trip(sheet: &Sheet<'_>) -> Law {
     let (_, resolved) = sheet.live()?;
-    let (_, again) = sheet.component.build(&resolved, &context()).map_err(|fault| {
-        Not::Broken(format!("its own parameters {resolved} are refused: {fault}"))
-    })?;
+    let (_, again) = sheet
+        .component
+        .build(&resolved, &context())
+        .map_err(|fault| Not::Broken(format!("its own parameters {resolved} are refused: {fault}")))?;
     same("parameters", &resolved, &again)
 }
 

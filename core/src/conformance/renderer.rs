@@ -92,7 +92,10 @@ fn drawn(sheet: &Sheet<'_>, case: &Case, room: &Room, plane: Plane) -> Result<Pr
 }
 
 fn text_last(prompt: &Prompt, question: &Question) -> Law {
-    let text = prompt.parts.iter().position(|part| matches!(part, Part::Text { text } if text.contains(&question.text)));
+    let text = prompt
+        .parts
+        .iter()
+        .position(|part| matches!(part, Part::Text { text } if text.contains(&question.text)));
     let Some(text) = text else { return broken("no part holds the question's text") };
     match prompt.parts[text..].iter().any(|part| !matches!(part, Part::Text { .. })) {
         true => broken("a picture or volume comes after the question's text"),
@@ -112,8 +115,10 @@ fn stored(sheet: &Sheet<'_>, kit: &Kit) -> Law {
         let stored = Arc::new(Stored::new(kit.dataset.as_ref(), &case, &room, order)?);
         let own = Room::new(Arc::clone(&stored) as Arc<dyn Dataset>, false)?;
         let case = stored.case(0)?;
-        let prompts: Vec<Prompt> =
-            [Plane::Axial, Plane::Sagittal].map(|plane| drawn(sheet, &case, &own, plane)).into_iter().collect::<Result<_, _>>()?;
+        let prompts: Vec<Prompt> = [Plane::Axial, Plane::Sagittal]
+            .map(|plane| drawn(sheet, &case, &own, plane))
+            .into_iter()
+            .collect::<Result<_, _>>()?;
         pictured(&prompts[0])?;
         match &expected {
             None => expected = Some(prompts),
@@ -134,7 +139,9 @@ fn mirrored(sheet: &Sheet<'_>, kit: &Kit) -> Law {
         same("number of pictures", &one.len(), &other.len())?;
         for (one, other) in one.into_iter().zip(other) {
             if !is_mirrored(&room.picture(one)?, &twin.picture(other)?) {
-                return broken(format!("the {plane} picture of the mirrored patient is not the mirrored picture"));
+                return broken(format!(
+                    "the {plane} picture of the mirrored patient is not the mirrored picture"
+                ));
             }
         }
     }
@@ -144,10 +151,14 @@ fn mirrored(sheet: &Sheet<'_>, kit: &Kit) -> Law {
 fn is_mirrored(one: &Picture, other: &Picture) -> bool {
     let width = one.width as usize * 3;
     (one.width, one.height) == (other.width, other.height)
-        && one.rgb.chunks_exact(width.max(1)).zip(other.rgb.chunks_exact(width.max(1))).all(|(row, across)| {
-            let across = across.as_chunks::<3>().0.iter().rev();
-            row.as_chunks::<3>().0.iter().zip(across).all(|(a, b)| {
-                a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= TOLERANCE)
-            })
-        })
+        && one.rgb.chunks_exact(width.max(1)).zip(other.rgb.chunks_exact(width.max(1))).all(
+            |(row, across)| {
+                let across = across.as_chunks::<3>().0.iter().rev();
+                row.as_chunks::<3>()
+                    .0
+                    .iter()
+                    .zip(across)
+                    .all(|(a, b)| a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= TOLERANCE))
+            },
+        )
 }

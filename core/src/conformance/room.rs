@@ -191,7 +191,8 @@ fn write_nifti(path: &Path, volume: &Volume, order: Order) -> Result<(), Fault> 
     put(0, &348i32.to_le_bytes());
     put(40, &3i16.to_le_bytes());
     for (axis, length) in shape.into_iter().chain([1; 4]).enumerate() {
-        let length = i16::try_from(length).map_err(|_| Fault::unsupported("an axis is too long for NIfTI-1"))?;
+        let length =
+            i16::try_from(length).map_err(|_| Fault::unsupported("an axis is too long for NIfTI-1"))?;
         put(42 + 2 * axis, &length.to_le_bytes());
     }
     put(70, &16i16.to_le_bytes());

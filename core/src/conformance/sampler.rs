@@ -51,8 +51,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>) {
     sheet.law("logits of a device give the tokens of the same logits in memory", |sheet| {
         each(sheet, |sampler, values, rows| {
             let device = Copied(values);
-            let logits =
-                Logits { rows: ROWS, vocabulary: TOKENS, place: LogitsPlace::Device(&device) };
+            let logits = Logits { rows: ROWS, vocabulary: TOKENS, place: LogitsPlace::Device(&device) };
             let mut picks = Vec::new();
             sampler.pick(&logits, rows, &mut picks)?;
             same("picks", &pick(sampler, values, rows)?, &picks)
@@ -72,10 +71,7 @@ fn ready(sheet: &Sheet<'_>) -> Result<Box<dyn Sampler>, Not> {
     }
 }
 
-fn each(
-    sheet: &Sheet<'_>,
-    mut law: impl FnMut(&mut dyn Sampler, &[f32], &[Row<'_>]) -> Law,
-) -> Law {
+fn each(sheet: &Sheet<'_>, mut law: impl FnMut(&mut dyn Sampler, &[f32], &[Row<'_>]) -> Law) -> Law {
     let mut sampler = ready(sheet)?;
     let history: Vec<u32> = (0..8).collect();
     for round in 0..DRAWS {
@@ -141,8 +137,12 @@ fn remote(sheet: &Sheet<'_>) -> Law {
         return broken("no token may be generated");
     }
     let Some(sent) = sampler.remote() else { return skipped("no server parameter expresses it") };
-    let outside = |value: Option<f64>, low: f64, high: f64| value.is_some_and(|value| !(low..=high).contains(&value));
-    if outside(sent.temperature, 0.0, f64::MAX) || outside(sent.top_p, 0.0, 1.0) || outside(sent.min_p, 0.0, 1.0) {
+    let outside =
+        |value: Option<f64>, low: f64, high: f64| value.is_some_and(|value| !(low..=high).contains(&value));
+    if outside(sent.temperature, 0.0, f64::MAX)
+        || outside(sent.top_p, 0.0, 1.0)
+        || outside(sent.min_p, 0.0, 1.0)
+    {
         return broken(format!("{sent:?}"));
     }
     if sent.top_k == Some(0) || sent.max_tokens == Some(0) { broken(format!("{sent:?}")) } else { Ok(()) }

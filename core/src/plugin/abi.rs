@@ -102,8 +102,7 @@ pub struct Row {
 /// Makes a component from parameters.
 pub type CreateFn = unsafe extern "C" fn(*const Component, Bytes, *const Reply, *mut *mut c_void) -> i32;
 /// Calls a method.
-pub type CallFn =
-    unsafe extern "C" fn(*mut c_void, u32, Bytes, *const Tensor, usize, *const Reply) -> i32;
+pub type CallFn = unsafe extern "C" fn(*mut c_void, u32, Bytes, *const Tensor, usize, *const Reply) -> i32;
 /// Frees a handle.
 pub type DestroyFn = unsafe extern "C" fn(*mut c_void);
 

@@ -18,9 +18,9 @@ mod tensor;
 mod wire;
 
 #[cfg(feature = "engine")]
+pub(crate) use host::load;
+#[cfg(feature = "engine")]
 pub use host::{
     LibraryInfo, MAX_COMPONENTS, MAX_FIELDS_BYTES, MAX_JSON_BYTES, MAX_NAME_BYTES, MAX_TENSOR_BYTES,
     MAX_TENSORS, MAX_VOCABULARY,
 };
-#[cfg(feature = "engine")]
-pub(crate) use host::load;

@@ -127,7 +127,9 @@ impl<'a> View<'a> {
             other => return wrong(format!("element type {other} is unknown")),
         };
         let elements = match shape.elements() {
-            Some(elements) if elements.checked_mul(width).is_some_and(|bytes| bytes <= most_bytes) => elements,
+            Some(elements) if elements.checked_mul(width).is_some_and(|bytes| bytes <= most_bytes) => {
+                elements
+            }
             _ => return wrong(format!("shape {sides:?} is above the limit of {most_bytes} bytes here")),
         };
         if elements > 0 && (tensor.data.is_null() || !(tensor.data.addr()).is_multiple_of(width)) {

@@ -33,8 +33,9 @@ impl<'de> Deserialize<'de> for Bits {
         let text = Cow::<str>::deserialize(deserializer)?;
         let plain = text.len() == 16 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
         let bits = u64::from_str_radix(&text, 16).ok().filter(|_| plain);
-        bits.map(Self)
-            .ok_or_else(|| serde::de::Error::custom(format!("expected 16 hexadecimal digits, found {text:?}")))
+        bits.map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("expected 16 hexadecimal digits, found {text:?}"))
+        })
     }
 }
 
@@ -187,7 +188,9 @@ impl<'a> Given<'a> {
 
     pub(crate) fn into_replies(self) -> Replies {
         let mut replies = Replies::default();
-        self.replies.into_iter().for_each(|(key, reply)| replies.insert(key.into_owned(), reply.into_owned()));
+        self.replies
+            .into_iter()
+            .for_each(|(key, reply)| replies.insert(key.into_owned(), reply.into_owned()));
         self.failed.into_iter().for_each(|key| replies.fail(key.into_owned()));
         replies
     }
@@ -445,5 +448,6 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Resul
 /// # Errors
 /// Never for the messages of this module.
 pub(crate) fn write(message: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(message).map_err(|error| Fault::internal(format!("cannot be written as JSON: {error}")))
+    serde_json::to_vec(message)
+        .map_err(|error| Fault::internal(format!("cannot be written as JSON: {error}")))
 }

@@ -7,9 +7,9 @@ mod suggest;
 
 pub use crate::build_context::BuildContext;
 pub use component::{Built, Identity, Kind, Live, Slot, spec_from};
+pub(crate) use entry::entry_fields;
 #[doc(hidden)]
 pub use entry::probe;
-pub(crate) use entry::entry_fields;
 pub use entry::{BuildFn, Described, Entry, Field};
 pub use layout::{Layout, detect};
 pub use suggest::suggest;

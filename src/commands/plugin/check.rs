@@ -20,8 +20,11 @@ pub(super) fn check(library: &Path, known: &Known<'_>, json: bool) -> Result<Exi
     let info = registry.load(library, None)?.clone();
     let kit = Kit::new(patient(&registry)?);
     let own = |component: &&dyn Component| component.library() == Some(info.path.as_path());
-    let verdicts: Vec<Verdict> =
-        registry.components().filter(own).flat_map(|component| kit.check(component, &Params::new())).collect();
+    let verdicts: Vec<Verdict> = registry
+        .components()
+        .filter(own)
+        .flat_map(|component| kit.check(component, &Params::new()))
+        .collect();
     let is_broken = |verdict: &&Verdict| matches!(verdict.outcome, Outcome::Broken(_));
     let broken = verdicts.iter().filter(is_broken).count();
     if json {

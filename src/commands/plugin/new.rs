@@ -36,14 +36,18 @@ pub(super) fn new(name: &str, kind: &str, core: Option<&Path>) -> Result<Exit, F
     write(&folder.join("Cargo.toml"), &manifest)?;
     write(&folder.join("src/lib.rs"), &filled(source(kind)))?;
     write(&folder.join(".gitignore"), "/target\n/runs\n")?;
-    let config = config.map(|text| write(&folder.join(format!("{name}.toml")), &filled(&text))).transpose()?;
+    let config =
+        config.map(|text| write(&folder.join(format!("{name}.toml")), &filled(&text))).transpose()?;
     let library = library(name);
     let mut steps = vec![
         format!("cargo build --manifest-path {name}/Cargo.toml"),
         format!("situs plugin check {name}/{library}"),
     ];
     steps.extend(config.map(|()| format!("situs run {name}/{name}.toml")));
-    output::print(&format!("{name}/src/lib.rs holds a {kind} that works. Next:\n\n    {}", steps.join("\n    ")))?;
+    output::print(&format!(
+        "{name}/src/lib.rs holds a {kind} that works. Next:\n\n    {}",
+        steps.join("\n    ")
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -51,8 +55,11 @@ pub(super) fn new(name: &str, kind: &str, core: Option<&Path>) -> Result<Exit, F
 /// A name that cargo or a config would not take.
 fn check_name(name: &str) -> Result<(), Fault> {
     let begins = name.chars().next().is_some_and(|letter| letter.is_ascii_lowercase());
-    let plain = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter));
-    if begins && plain && name.len() <= MAX_NAME && !["core", "std", "test", "situs", "serde"].contains(&name) {
+    let plain = name
+        .chars()
+        .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter));
+    if begins && plain && name.len() <= MAX_NAME && !["core", "std", "test", "situs", "serde"].contains(&name)
+    {
         return Ok(());
     }
     Err(Fault::config(format!("{name:?} cannot be the name of a plug-in"))
@@ -73,10 +80,15 @@ fn core_dependency(core: Option<&Path>) -> Result<String, Fault> {
     let whole = std::fs::canonicalize(&folder).ok().filter(|folder| folder.join("Cargo.toml").is_file());
     let whole: Option<PathBuf> = whole;
     let text = whole.as_ref().and_then(|folder| folder.to_str()).ok_or_else(|| {
-        Fault::config(format!("--core {} holds no crate", folder.display())).help("name the folder of situs-core")
+        Fault::config(format!("--core {} holds no crate", folder.display()))
+            .help("name the folder of situs-core")
     })?;
     // A literal string of TOML takes everything but its own quote.
-    if text.contains('\'') { Err(Fault::config(format!("--core {text}: a quote in the path"))) } else { Ok(format!("path = '{text}'")) }
+    if text.contains('\'') {
+        Err(Fault::config(format!("--core {text}: a quote in the path")))
+    } else {
+        Ok(format!("path = '{text}'"))
+    }
 }
 
 fn type_name(name: &str) -> String {

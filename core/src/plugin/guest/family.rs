@@ -37,7 +37,15 @@ impl FamilyState {
         };
         let media = LentMedia::new(self.kept.shelf(lent, request)?);
         let replies = wire::Given { replies, failed }.into_replies();
-        let cx = AskContext { card, case: &case, entry, catalogue, seed: seed.0, replies: &replies, media: &media };
+        let cx = AskContext {
+            card,
+            case: &case,
+            entry,
+            catalogue,
+            seed: seed.0,
+            replies: &replies,
+            media: &media,
+        };
         let asked = self.family.ask(&cx);
         if let Some(wanted) = media.wanted() {
             return Ok(wire::AskReply { lend: Some(wanted), ..wire::AskReply::default() });

@@ -136,8 +136,7 @@ fn segmentation_of(
         head.masks.into_iter().map(|found| found.map(&mut mask).transpose()).collect::<Result<_, _>>()?;
     let measured = head.measured.into_owned();
     let inside = |index: &usize| *index < measured.structures.len();
-    if masks.len() != measured.structures.len()
-        || !head.shared.iter().all(|(a, b, _)| inside(a) && inside(b))
+    if masks.len() != measured.structures.len() || !head.shared.iter().all(|(a, b, _)| inside(a) && inside(b))
     {
         return Err(Fault::internal("a lent segmentation does not fit its measurements"));
     }

@@ -99,7 +99,8 @@ impl Media for LentMedia {
             )));
         }
         let mut state = self.state();
-        let known = state.drawn.iter().position(|drawn| matches!(drawn, Drawn::Picture(same) if same == picture));
+        let known =
+            state.drawn.iter().position(|drawn| matches!(drawn, Drawn::Picture(same) if same == picture));
         let number = known.unwrap_or_else(|| {
             state.drawn.push(Drawn::Picture(picture.clone()));
             state.drawn.len() - 1

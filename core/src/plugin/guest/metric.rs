@@ -6,7 +6,7 @@ use super::super::wire;
 use super::reply::{Out, Request, Served};
 use crate::fault::Fault;
 use crate::metric::{Metric, left_to_default};
-use crate::record::{Record, ScoredRecord, Scored};
+use crate::record::{Record, Scored, ScoredRecord};
 use std::borrow::Cow;
 
 pub(super) fn serve(
@@ -38,7 +38,11 @@ pub(super) fn serve(
         method::SUMMARISE => {
             let wire::Summarise { records, scores, seed, replicates } = request.json()?;
             if records.len() != scores.len() {
-                return Err(Fault::internal(format!("{} scores for {} records", scores.len(), records.len())));
+                return Err(Fault::internal(format!(
+                    "{} scores for {} records",
+                    scores.len(),
+                    records.len()
+                )));
             }
             let records: Vec<Record> = records.into_iter().map(Cow::into_owned).collect();
             let scored = Scored {

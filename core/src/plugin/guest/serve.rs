@@ -79,7 +79,8 @@ pub(super) unsafe extern "C" fn create(
         }
         // SAFETY: the row is one of our table, whose `user` is an entry of the inventory.
         let entry = unsafe { (*row).user.cast::<Entry>().as_ref() };
-        let entry = entry.ok_or_else(|| Fault::internal("create was called with a row of another library"))?;
+        let entry =
+            entry.ok_or_else(|| Fault::internal("create was called with a row of another library"))?;
         // SAFETY: the host lends the request for the call.
         let request = unsafe { Request::new(request, std::ptr::null(), 0) };
         let wire::Create { params, base, seed, workers } = request.json()?;

@@ -56,10 +56,8 @@ fn made(table: &Table) -> Option<Made> {
         texts.push(CString::new(text).ok()?);
         texts.last().map(|text| text.as_ptr())
     };
-    let mut entries: Vec<&'static Entry> = inventory::iter::<Entry>
-        .into_iter()
-        .filter(|entry| entry.origin == table.package)
-        .collect();
+    let mut entries: Vec<&'static Entry> =
+        inventory::iter::<Entry>.into_iter().filter(|entry| entry.origin == table.package).collect();
     entries.sort_by_key(|entry| (entry.kind, entry.name));
     let mut components = Vec::new();
     for entry in entries {

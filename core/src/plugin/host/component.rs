@@ -33,9 +33,11 @@ impl ForeignComponent {
             None => Ok(()),
             Some(key) => {
                 let near = suggest(key, &names).map(|near| format!("did you mean '{near}'? "));
-                Err(Fault::config(format!("unknown field `{key}`"))
-                    .at(key.as_str())
-                    .help(format!("{}known: {}", near.unwrap_or_default(), names.join(", "))))
+                Err(Fault::config(format!("unknown field `{key}`")).at(key.as_str()).help(format!(
+                    "{}known: {}",
+                    near.unwrap_or_default(),
+                    names.join(", ")
+                )))
             }
         }
     }

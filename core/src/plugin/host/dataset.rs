@@ -53,13 +53,17 @@ impl Dataset for ForeignDataset {
         let head: wire::VolumeHead<'static> = row.parsed("volume", &collector.take_json())?;
         let (sides, voxels) = match collector.one_tensor("volume").map_err(|fault| row.broken(&fault.what))? {
             Owned::F32(shape, voxels) => (shape.sides().to_vec(), voxels),
-            other => return Err(row.broken(&format!("volume gave {}, expected f32 [z, y, x]", other.describe()))),
+            other => {
+                return Err(row.broken(&format!("volume gave {}, expected f32 [z, y, x]", other.describe())));
+            }
         };
         let [z, y, x] = sides[..] else {
             return Err(row.broken(&format!("volume gave f32 {sides:?}, expected f32 [z, y, x]")));
         };
         if sides.iter().any(|side| *side > MAX_AXIS) {
-            return Err(row.broken(&format!("volume gave f32 {sides:?}; an axis has at most {MAX_AXIS} voxels")));
+            return Err(
+                row.broken(&format!("volume gave f32 {sides:?}; an axis has at most {MAX_AXIS} voxels"))
+            );
         }
         if !head.affine.0.iter().flatten().all(|entry| entry.is_finite()) {
             return Err(row.broken(&format!("the affine of {key:?} is not finite")));

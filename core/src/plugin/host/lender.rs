@@ -86,7 +86,9 @@ impl Loan<'_> {
         for id in &wanted.volumes {
             let volume = self.cases.iter().flat_map(|case| volumes_of(case)).find(|volume| volume.id == *id);
             let Some(volume) = volume else {
-                return Err(Fault::internal(format!("it asks for volume {id:?}, which the case does not hold")));
+                return Err(Fault::internal(format!(
+                    "it asks for volume {id:?}, which the case does not hold"
+                )));
             };
             if self.volumes.get(id).is_some_and(|item| item.whole.is_some()) {
                 return Err(Fault::internal(format!("it asks twice for volume {id:?}")));

@@ -230,7 +230,11 @@ unsafe fn rows_of(
         (
             text(plugin.name, "its name", MAX_NAME_BYTES)?,
             text(plugin.version, "its version", MAX_NAME_BYTES)?,
-            if plugin.needs.is_null() { String::new() } else { text(plugin.needs, "its needs", MAX_SUMMARY_BYTES)? },
+            if plugin.needs.is_null() {
+                String::new()
+            } else {
+                text(plugin.needs, "its needs", MAX_SUMMARY_BYTES)?
+            },
         )
     };
     if name.is_empty() {
@@ -294,8 +298,9 @@ unsafe fn checked_row(
         )));
     }
     // SAFETY: texts of a row end with a zero byte.
-    let (name, summary) =
-        unsafe { (text(read.name, "its name", MAX_NAME_BYTES)?, text(read.summary, "its summary", MAX_SUMMARY_BYTES)?) };
+    let (name, summary) = unsafe {
+        (text(read.name, "its name", MAX_NAME_BYTES)?, text(read.summary, "its summary", MAX_SUMMARY_BYTES)?)
+    };
     let named = |what: String| Fault::config(format!("'{name}': {what}"));
     let kind = Kind::ALL
         .into_iter()

@@ -86,9 +86,10 @@ impl Metric for ForeignMetric {
             }
             Called::Done => match collector.one_tensor("figure") {
                 Ok(Owned::F64(_, figure)) if figure.len() == 1 => Ok(figure[0]),
-                Ok(other) => {
-                    Err(self.handle.row().broken(&format!("figure gave {}, expected f64 [1]", other.describe())))
-                }
+                Ok(other) => Err(self
+                    .handle
+                    .row()
+                    .broken(&format!("figure gave {}, expected f64 [1]", other.describe()))),
                 Err(fault) => Err(self.handle.row().broken(&fault.what)),
             },
         }

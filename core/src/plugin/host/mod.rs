@@ -14,6 +14,6 @@ mod sampler;
 mod session;
 
 pub use collector::{MAX_JSON_BYTES, MAX_TENSOR_BYTES, MAX_TENSORS};
-pub use library::{LibraryInfo, MAX_COMPONENTS, MAX_FIELDS_BYTES, MAX_NAME_BYTES};
 pub(crate) use library::load;
+pub use library::{LibraryInfo, MAX_COMPONENTS, MAX_FIELDS_BYTES, MAX_NAME_BYTES};
 pub use session::MAX_VOCABULARY;

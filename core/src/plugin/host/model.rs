@@ -196,9 +196,8 @@ impl Message {
         };
         let digests = distinct(&request.prompt).map(|image| &image.pixels);
         let digests = digests.chain(request.prompt.volumes().map(|volume| &volume.id));
-        let paths: BTreeMap<_, _> = digests
-            .filter_map(|digest| media.path(digest).ok().map(|path| (digest.clone(), path)))
-            .collect();
+        let paths: BTreeMap<_, _> =
+            digests.filter_map(|digest| media.path(digest).ok().map(|path| (digest.clone(), path))).collect();
         let json = wire::write(&wire::Asked {
             request: request.into(),
             sampling: sampling.map(wire::Sampling::from),

@@ -49,9 +49,14 @@ impl ForeignRenderer {
             Some(Owned::U8(shape, rgb)) => match *shape.sides() {
                 [height, width, 3] => {
                     let side = |length: usize| {
-                        u32::try_from(length).map_err(|_| row.broken("render gave a picture that is too large"))
+                        u32::try_from(length)
+                            .map_err(|_| row.broken("render gave a picture that is too large"))
                     };
-                    media.put_picture(&Picture { width: side(width)?, height: side(height)?, rgb: rgb.clone() })
+                    media.put_picture(&Picture {
+                        width: side(width)?,
+                        height: side(height)?,
+                        rgb: rgb.clone(),
+                    })
                 }
                 _ => Err(row.broken(&format!(
                     "render gave picture {} of shape {:?}, expected [H, W, 3]",

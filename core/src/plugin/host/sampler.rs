@@ -71,7 +71,8 @@ impl Sampler for ForeignSampler {
             let mut collector = Collector::new(Limits::JSON);
             let said: Option<wire::PrepareReply> =
                 self.handle.ask((method::PREPARE, "prepare"), &request, &tensors, &mut collector)?;
-            match said.and_then(|said| said.needs.map_or_else(|| said.done.map(Err), |needs| Some(Ok(needs)))) {
+            match said.and_then(|said| said.needs.map_or_else(|| said.done.map(Err), |needs| Some(Ok(needs))))
+            {
                 None => return Ok(()),
                 Some(Err(prepared)) => {
                     self.digest = prepared.digest;
@@ -106,7 +107,9 @@ impl Sampler for ForeignSampler {
 
     fn pick(&mut self, logits: &Logits<'_>, rows: &[Row<'_>], out: &mut Vec<Pick>) -> Result<(), Fault> {
         let values = match logits.place {
-            LogitsPlace::Host(values) if Some(values.len()) == logits.rows.checked_mul(logits.vocabulary) => values,
+            LogitsPlace::Host(values) if Some(values.len()) == logits.rows.checked_mul(logits.vocabulary) => {
+                values
+            }
             _ => logits.on_host(&mut self.copied)?.values(),
         };
         self.rows.clear();
@@ -148,10 +151,9 @@ impl Sampler for ForeignSampler {
             return Err(row.broken(&format!("pick gave {} tokens for {} rows", tokens.len(), rows.len())));
         }
         if let Some(token) = tokens.iter().find(|token| **token as usize >= logits.vocabulary) {
-            return Err(row.broken(&format!(
-                "pick gave token {token}, but the vocabulary has {}",
-                logits.vocabulary
-            )));
+            return Err(
+                row.broken(&format!("pick gave token {token}, but the vocabulary has {}", logits.vocabulary))
+            );
         }
         if self.collector.has_json() {
             let notes: Vec<Option<serde_json::Value>> = row.parsed("pick", &self.collector.take_json())?;
@@ -212,8 +214,8 @@ impl Lookup {
 fn all_rows(reader: &dyn RowReader) -> Result<Vec<f32>, Fault> {
     let (rows, width) = (reader.rows(), reader.width());
     let total = rows.checked_mul(width).filter(|total| *total <= MAX_TENSOR_BYTES / size_of::<f32>());
-    let total =
-        total.ok_or_else(|| Fault::unsupported(format!("embeddings of {rows} x {width} are too large to lend")))?;
+    let total = total
+        .ok_or_else(|| Fault::unsupported(format!("embeddings of {rows} x {width} are too large to lend")))?;
     let mut all = Vec::with_capacity(total);
     let mut block = Vec::new();
     for first in (0..rows).step_by(ROWS_AT_ONCE) {

@@ -55,7 +55,8 @@ impl<'a> ForeignSession<'a> {
         if self.handle.call(method, json, tensors, &mut self.collector)? == Called::Missing {
             return Err(self.handle.missing(method.1));
         }
-        let tensor = self.collector.one_tensor(method.1).map_err(|fault| self.handle.row().broken(&fault.what))?;
+        let tensor =
+            self.collector.one_tensor(method.1).map_err(|fault| self.handle.row().broken(&fault.what))?;
         let number = match &tensor {
             Owned::U32(_, number) if number.len() == 1 => number[0],
             other => {

@@ -132,7 +132,11 @@ impl Sides {
                 key: Key { about: cx.case.name.clone(), name: name.to_owned() },
                 role: "writer".to_owned(),
                 prompt: Prompt::text(text),
-                sampling: Sampling { temperature: Some(0.1), seed: Some(u64::MAX - 3), ..Sampling::default() },
+                sampling: Sampling {
+                    temperature: Some(0.1),
+                    seed: Some(u64::MAX - 3),
+                    ..Sampling::default()
+                },
             }])
         };
         let Some(draft) = cx.replies.get(&cx.case.name, "draft") else {
@@ -569,8 +573,11 @@ impl Metric for Judged {
         if !self.own {
             return Ok(None);
         }
-        let values: Vec<Option<f64>> =
-            scored.records.iter().map(|one| one.score.as_ref().map(|score| score.value + scored.seed as f64)).collect();
+        let values: Vec<Option<f64>> = scored
+            .records
+            .iter()
+            .map(|one| one.score.as_ref().map(|score| score.value + scored.seed as f64))
+            .collect();
         let sum: f64 = values.iter().flatten().sum();
         Ok(Some(Summary {
             value: Some(sum / values.len().max(1) as f64),
