@@ -59,6 +59,11 @@ match($0, /bench: +[0-9,]+ [A-Za-z]+\/iter/) {
 
 END {
     at_most("`situs list`, from start to end of the process", "20 ms", "startup/situs_list", 20e6, "startup/true")
+    at_most("an empty call of a component in a library", "20 ns", "boundary/empty_call/loaded", 20, "boundary/empty_call/linked")
+    at_most("added to a pick over 151,936 logits by the boundary", "200 ns", "boundary/pick_151936/added", 200, "boundary/pick_151936/linked")
+    at_most("100 questions of a family in a library", "200 us", "boundary/ask_100/loaded", 2e5, "boundary/ask_100/linked")
+    at_most("a reply read by a family in a library", "3 us", "boundary/read/loaded", 3e3, "boundary/read/linked")
+    at_most("a record scored by a metric in a library", "3 us", "boundary/score/loaded", 3e3, "boundary/score/linked")
     at_most("a journal of 1,000,000 records of 256 bytes scanned", "2 s", "journal/scanned", 2e9, "journal/lines_counted")
     wall = median["requests/whole_run/wall"]
     goal("text requests of a whole run", "over 2,000/s", wall, wall < 5e5, wall ? sprintf("%.0f/s", 1e9 / wall) : "", \

@@ -1,7 +1,9 @@
 //! A case: one examination of one patient, by name; voxels are named, never held.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Imaging modality; decides windows and words.
@@ -81,6 +83,7 @@ pub enum StructureSource {
         /// The label map.
         volume: VolumeRef,
         /// Names by label; empty: the file's own label table, else `label_N`.
+        #[serde(deserialize_with = "names_by_label")]
         names: BTreeMap<u32, String>,
     },
     /// One binary mask a structure.
@@ -95,6 +98,56 @@ pub enum StructureSource {
     },
     /// No structures.
     None,
+}
+
+/// Names by label, whose keys are text in JSON: behind a tag serde does not turn them into numbers by itself.
+fn names_by_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u32, String>, D::Error> {
+    struct Label(u32);
+
+    impl<'de> Deserialize<'de> for Label {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(Digits)
+        }
+    }
+
+    struct Digits;
+
+    impl Visitor<'_> for Digits {
+        type Value = Label;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a label")
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Label, E> {
+            u32::try_from(number).map(Label).map_err(|_| E::custom(format!("{number} is no label")))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Label, E> {
+            text.parse().map(Label).map_err(|_| E::custom(format!("{text:?} is no label")))
+        }
+    }
+
+    // As pairs: a map would want an order of its keys.
+    struct Pairs;
+
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = BTreeMap<u32, String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("names by label")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut names = BTreeMap::new();
+            while let Some((Label(label), name)) = map.next_entry()? {
+                names.insert(label, name);
+            }
+            Ok(names)
+        }
+    }
+
+    deserializer.deserialize_map(Pairs)
 }
 
 /// One examination.
@@ -126,4 +179,36 @@ pub struct DatasetCard {
     pub modality_text: String,
     /// Identity of the data set's definition (parameters, file list), not of every voxel.
     pub digest: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_structures_comes_back_from_json() {
+        let volume = VolumeRef { id: "v".to_owned(), source: VolumeSource::Dataset { key: "k".to_owned() } };
+        let mask = NamedMask { name: "liver".to_owned(), label: Some(5), volume: volume.clone() };
+        for source in [
+            StructureSource::LabelMap {
+                volume,
+                names: BTreeMap::from([(1, "a".to_owned()), (77, "b".to_owned())]),
+            },
+            StructureSource::Masks { masks: vec![mask] },
+            StructureSource::Boxes {
+                boxes: vec![NamedBox { name: "patella".to_owned(), min: [1, 2, 3], max: [4, 5, 6] }],
+            },
+            StructureSource::None,
+        ] {
+            let text = serde_json::to_string(&source).unwrap();
+            assert_eq!(serde_json::from_str::<StructureSource>(&text).unwrap(), source, "{text}");
+        }
+        let wrong = r#"{"form": "label_map", "volume": {"id": "v", "source": {"in": "dataset", "key": "k"}}, "names": {"x": "a"}}"#;
+        assert!(
+            serde_json::from_str::<StructureSource>(wrong)
+                .unwrap_err()
+                .to_string()
+                .contains("\"x\" is no label")
+        );
+    }
 }

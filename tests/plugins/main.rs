@@ -7,6 +7,7 @@ mod authors;
 mod components;
 mod examples;
 mod header;
+mod laws;
 mod rude;
 mod same;
 mod workshop;

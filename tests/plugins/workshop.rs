@@ -7,7 +7,28 @@ use std::sync::{Mutex, PoisonError};
 
 /// The folder where all of them are built, so that what they share is compiled once.
 pub(crate) fn workshop() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins")
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    folder.join(toolchain().map_or_else(|| "plugins".to_owned(), |name| format!("plugins-{name}")))
+}
+
+/// A toolchain that builds the libraries in place of the tests' own, if one is named: with a nightly, structs get another
+/// layout, and nothing may depend on theirs.
+fn toolchain() -> Option<String> {
+    std::env::var("SITUS_PLUGIN_TOOLCHAIN").ok()
+}
+
+/// The command that builds libraries.
+pub(crate) fn cargo() -> Command {
+    let Some(toolchain) = toolchain() else { return Command::new(env!("CARGO")) };
+    let mut command = Command::new("cargo");
+    command.arg(format!("+{toolchain}"));
+    // What runs this test says which toolchain it is of.
+    ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"].iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    let layout = if toolchain.starts_with("nightly") { "-Zrandomize-layout" } else { "" };
+    command.env("RUSTFLAGS", format!("{layout} -Copt-level=2"));
+    command
 }
 
 /// The root of this project.
@@ -49,7 +70,7 @@ pub(crate) fn build(folder: &Path) {
     if !folder.join("Cargo.lock").exists() {
         write(&folder.join("Cargo.lock"), &lock);
     }
-    let output = Command::new(env!("CARGO"))
+    let output = cargo()
         .args(["build", "--offline"])
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", workshop())

@@ -1,5 +1,6 @@
 //! `plugins = ["libmine.so", { path = "libours.so", sha256 = "..." }]`: libraries that a config wants loaded.
 
+#[cfg(feature = "engine")]
 use super::error::{ConfigError, Source};
 use crate::fault::Fault;
 use crate::registry::Params;
@@ -59,9 +60,9 @@ fn one(value: &Value, wrong: &dyn Fn(&Value) -> Fault) -> Result<PluginEntry, Fa
     Ok(PluginEntry { path: text(path).map_err(|fault| fault.at("path"))?.into(), sha256 })
 }
 
+#[cfg(feature = "engine")]
 impl Source {
     /// A path of the config, taken against its folder.
-    #[cfg(feature = "engine")]
     fn path(&self, path: &Path) -> PathBuf {
         match &self.base {
             Some(base) if path.is_relative() => base.join(path),
@@ -73,7 +74,6 @@ impl Source {
     ///
     /// # Errors
     /// As [`Registry::load`], with the line.
-    #[cfg(feature = "engine")]
     pub(super) fn load_plugins(&self, registry: &mut Registry) -> Result<(), ConfigError> {
         let entries = entries(&self.values()?).map_err(|fault| self.error(fault))?;
         for (index, entry) in entries.iter().enumerate() {
@@ -91,7 +91,6 @@ impl Source {
     ///
     /// # Errors
     /// A library that is not loaded, or not the one of the pin.
-    #[cfg(feature = "engine")]
     pub(super) fn check_plugins(
         &self,
         entries: &[PluginEntry],
@@ -108,7 +107,6 @@ impl Source {
         Ok(())
     }
 
-    #[cfg(feature = "engine")]
     fn is_loaded(&self, entry: &PluginEntry, index: usize, registry: &Registry) -> Result<bool, ConfigError> {
         let Ok(path) = std::fs::canonicalize(self.path(&entry.path)) else { return Ok(false) };
         let Some(known) = registry.libraries().iter().find(|known| known.path == path) else {

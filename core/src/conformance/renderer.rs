@@ -4,6 +4,7 @@ use super::room::{Room, Stored, orders};
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
+use crate::fault::Cause;
 use crate::media::{Media as _, Picture};
 use crate::prompt::{Part, Prompt};
 use crate::prompt_renderer::PromptRenderer;
@@ -29,7 +30,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>, kit: &Kit) {
     });
     sheet.law("the question's text stands in the prompt, pictures before it", |sheet| {
         let (case, room) = first_room(kit)?;
-        text_last(&drawn(sheet, &case, &room, Plane::Axial)?, &question(&case, &room, Plane::Axial)?)
+        text_last(&drawn(sheet, &case, &room, Plane::Axial)?, &question(&case, &room, Plane::Axial, false)?)
     });
     sheet.law("pictures are stored under their name and have the size that is named", |sheet| {
         let (case, room) = first_room(kit)?;
@@ -44,15 +45,15 @@ pub(super) fn check(sheet: &mut Sheet<'_>, kit: &Kit) {
     sheet.law("a mirrored patient gives mirrored pictures", |sheet| mirrored(sheet, kit));
 }
 
-/// A question about nothing that shows the middle slice of a plane as a radiologist sees it.
-fn question(case: &Case, room: &Room, plane: Plane) -> Result<Question, Not> {
+/// A question about nothing that shows the middle slice of a plane, or a stack of three, as a radiologist sees them.
+fn question(case: &Case, room: &Room, plane: Plane, stack: bool) -> Result<Question, Not> {
     let Some(image) = case.volumes.first() else { return skipped("the case has no image") };
     let slice = room.volume(image)?.grid.shape[plane.through().index()] / 2;
     let scene = Scene {
         view: Preset::StandardRadiological.view(plane),
-        frames: vec![slice],
-        stack: false,
-        step_mm: 0.0,
+        frames: if stack { vec![slice, slice + 2, slice + 4] } else { vec![slice] },
+        stack,
+        step_mm: if stack { 2.0 } else { 0.0 },
         long_side: LONG_SIDE,
         backdrop: Backdrop::Image,
         marks: Vec::new(),
@@ -80,7 +81,14 @@ fn question(case: &Case, room: &Room, plane: Plane) -> Result<Question, Not> {
 
 fn drawn(sheet: &Sheet<'_>, case: &Case, room: &Room, plane: Plane) -> Result<Prompt, Not> {
     let renderer = sheet.build::<dyn PromptRenderer>()?;
-    Ok(renderer.render(&[case], &question(case, room, plane)?, room)?)
+    let draw = |stack| Ok(renderer.render(&[case], &question(case, room, plane, stack)?, room));
+    // A slice, or for renderers of volumes a stack.
+    let tried: Result<_, Not> = draw(false);
+    match tried? {
+        Err(fault) if fault.cause != Cause::Internal => draw(true)?
+            .map_err(|fault| Not::Skipped(format!("it draws neither a slice nor a stack: {fault}"))),
+        other => Ok(other?),
+    }
 }
 
 fn text_last(prompt: &Prompt, question: &Question) -> Law {

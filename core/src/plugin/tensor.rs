@@ -161,6 +161,7 @@ pub(crate) unsafe fn elements_at<'a, T>(pointer: *const T, count: usize) -> &'a 
 }
 
 /// A tensor of its own, copied from the other side.
+#[cfg(feature = "engine")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Owned {
     U8(Shape, Vec<u8>),
@@ -169,6 +170,7 @@ pub(crate) enum Owned {
     F64(Shape, Vec<f64>),
 }
 
+#[cfg(feature = "engine")]
 impl Owned {
     /// What it is, for messages: `f32 [2, 3]`.
     pub(crate) fn describe(&self) -> String {

@@ -49,7 +49,10 @@ impl Larger {
             scene: None,
             evidence: Evidence {
                 relation: format!("{:.1} ml and {:.1} ml", a.volume_ml, b.volume_ml),
-                facts: BTreeMap::from([("volume_ml".to_owned(), serde_json::json!([a.volume_ml, b.volume_ml]))]),
+                facts: BTreeMap::from([(
+                    "volume_ml".to_owned(),
+                    serde_json::json!([a.volume_ml, b.volume_ml]),
+                )]),
                 ..Evidence::default()
             },
             private: serde_json::Value::Null,

@@ -19,10 +19,14 @@ situs_core::component! {
 impl SamplerSpec for Typical {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn Sampler>, Fault> {
         if !(self.mass > 0.0 && self.mass <= 1.0) {
-            return Err(Fault::config(format!("must lie above 0 and at most at 1, found {}", self.mass)).at("mass"));
+            return Err(
+                Fault::config(format!("must lie above 0 and at most at 1, found {}", self.mass)).at("mass")
+            );
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return Err(Fault::config(format!("must be above 0, found {}", self.temperature)).at("temperature"));
+            return Err(
+                Fault::config(format!("must be above 0, found {}", self.temperature)).at("temperature")
+            );
         }
         if self.max_tokens == 0 {
             return Err(Fault::config("must be at least 1, found 0").at("max_tokens"));
@@ -40,12 +44,8 @@ impl Typical {
         }
         let weight = |logit: f32| ((f64::from(logit) - f64::from(highest)) / self.temperature).exp();
         let total: f64 = logits.iter().map(|logit| weight(*logit)).sum();
-        let entropy: f64 = logits
-            .iter()
-            .map(|logit| weight(*logit) / total)
-            .filter(|p| *p > 0.0)
-            .map(|p| -p * p.ln())
-            .sum();
+        let entropy: f64 =
+            logits.iter().map(|logit| weight(*logit) / total).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum();
         let mut tokens: Vec<(f64, usize, f64)> = logits
             .iter()
             .enumerate()

@@ -1,7 +1,7 @@
 //! Serves a model backend.
 
 use super::super::abi::method;
-use super::super::tensor::{Data, View};
+use super::super::tensor::View;
 use super::super::wire;
 use super::reply::{Out, Request, Served};
 use crate::case::{Case, VolumeRef};
@@ -70,10 +70,7 @@ pub(super) fn asked<'a>(
         for image in asked.prompt.images() {
             let next = pngs.len();
             if let std::collections::btree_map::Entry::Vacant(place) = pngs.entry(image.pixels.clone()) {
-                let Some(Data::U8(bytes)) = request.tensors.get(next).map(|view| view.data) else {
-                    return Err(Fault::internal(format!("picture {} did not come along", image.pixels)));
-                };
-                place.insert(bytes);
+                place.insert(request.u8(next)?);
             }
         }
     }

@@ -13,32 +13,20 @@ pub(super) enum Served {
     Missing,
 }
 
-/// The request of one call.
+/// The request of one call. Tensors are looked at when they are asked for: a call without any costs nothing.
 pub(super) struct Request<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) tensors: Vec<View<'a>>,
+    tensors: &'a [abi::Tensor],
 }
 
 impl<'a> Request<'a> {
-    /// Looks at what the host passed.
-    ///
-    /// # Errors
-    /// Malformed tensors.
+    /// What the host passed.
     ///
     /// # Safety
-    /// Bytes and tensors are the host's and valid for the lifetime chosen.
-    pub(super) unsafe fn new(
-        bytes: abi::Bytes,
-        tensors: *const abi::Tensor,
-        count: usize,
-    ) -> Result<Self, Fault> {
+    /// Bytes and tensors, and what these point at, are valid for the lifetime chosen.
+    pub(super) unsafe fn new(bytes: abi::Bytes, tensors: *const abi::Tensor, count: usize) -> Self {
         // SAFETY: the caller's promise.
-        let (bytes, tensors) = unsafe { (elements_at(bytes.ptr, bytes.len), elements_at(tensors, count)) };
-        let views = tensors.iter().map(|tensor| {
-            // SAFETY: the caller's promise.
-            unsafe { View::from_abi(tensor, isize::MAX as usize) }
-        });
-        Ok(Self { bytes, tensors: views.collect::<Result<_, _>>()? })
+        unsafe { Self { bytes: elements_at(bytes.ptr, bytes.len), tensors: elements_at(tensors, count) } }
     }
 
     /// The message.
@@ -49,13 +37,24 @@ impl<'a> Request<'a> {
         wire::read("the request", self.bytes)
     }
 
+    /// A tensor.
+    ///
+    /// # Errors
+    /// When it is not there or malformed.
+    pub(super) fn view(&self, index: usize) -> Result<View<'a>, Fault> {
+        let tensor = self.tensors.get(index);
+        let tensor = tensor.ok_or_else(|| Fault::internal(format!("the request has no tensor {index}")))?;
+        // SAFETY: the promise of `new`.
+        unsafe { View::from_abi(tensor, isize::MAX as usize) }
+    }
+
     /// A tensor of whole numbers.
     ///
     /// # Errors
     /// When it is another one, or not there.
     pub(super) fn u32(&self, index: usize) -> Result<&'a [u32], Fault> {
-        match self.tensors.get(index).map(|view| view.data) {
-            Some(Data::U32(data)) => Ok(data),
+        match self.view(index)?.data {
+            Data::U32(data) => Ok(data),
             _ => Err(Fault::internal(format!("tensor {index} of the request is not u32"))),
         }
     }
@@ -65,22 +64,20 @@ impl<'a> Request<'a> {
     /// # Errors
     /// As [`Request::u32`].
     pub(super) fn f32(&self, index: usize) -> Result<(View<'a>, &'a [f32]), Fault> {
-        match self.tensors.get(index) {
-            Some(view) => match view.data {
-                Data::F32(data) => Ok((*view, data)),
-                _ => Err(Fault::internal(format!("tensor {index} of the request is not f32"))),
-            },
-            None => Err(Fault::internal(format!("the request has no tensor {index}"))),
+        let view = self.view(index)?;
+        match view.data {
+            Data::F32(data) => Ok((view, data)),
+            _ => Err(Fault::internal(format!("tensor {index} of the request is not f32"))),
         }
     }
 
-    /// A tensor of bytes, with its shape.
+    /// A tensor of bytes.
     ///
     /// # Errors
     /// As [`Request::u32`].
     pub(super) fn u8(&self, index: usize) -> Result<&'a [u8], Fault> {
-        match self.tensors.get(index).map(|view| view.data) {
-            Some(Data::U8(data)) => Ok(data),
+        match self.view(index)?.data {
+            Data::U8(data) => Ok(data),
             _ => Err(Fault::internal(format!("tensor {index} of the request is not u8"))),
         }
     }
@@ -90,8 +87,8 @@ impl<'a> Request<'a> {
     /// # Errors
     /// As [`Request::u32`].
     pub(super) fn f64(&self, index: usize) -> Result<&'a [f64], Fault> {
-        match self.tensors.get(index).map(|view| view.data) {
-            Some(Data::F64(data)) => Ok(data),
+        match self.view(index)?.data {
+            Data::F64(data) => Ok(data),
             _ => Err(Fault::internal(format!("tensor {index} of the request is not f64"))),
         }
     }

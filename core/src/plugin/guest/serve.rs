@@ -82,7 +82,7 @@ pub(super) unsafe extern "C" fn create(
         let entry =
             entry.ok_or_else(|| Fault::internal("create was called with a row of another library"))?;
         // SAFETY: the host lends the request for the call.
-        let request = unsafe { Request::new(request, std::ptr::null(), 0)? };
+        let request = unsafe { Request::new(request, std::ptr::null(), 0) };
         let wire::Create { params, base, seed, workers } = request.json()?;
         make_pool();
         let cx = BuildContext { base, seed: seed.0, workers };
@@ -112,7 +112,7 @@ pub(super) unsafe extern "C" fn call(
         let held = unsafe { handle.cast::<Held>().as_ref() };
         let held = held.ok_or_else(|| Fault::internal("a call without a handle"))?;
         // SAFETY: the host lends the request for the call.
-        let request = unsafe { Request::new(request, tensors, count)? };
+        let request = unsafe { Request::new(request, tensors, count) };
         dispatch(held, method, &request, out)
     })
 }

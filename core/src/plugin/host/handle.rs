@@ -6,7 +6,7 @@ use super::super::wire;
 use super::collector::{Collector, Limits};
 use super::library::Row;
 use crate::fault::Fault;
-use crate::registry::BuildContext;
+use crate::registry::{BuildContext, Kind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ const FEW: usize = 4;
 pub(super) struct Handle {
     row: Arc<Row>,
     pointer: NonNull<c_void>,
-    /// One call at a time, children included; `None` for rows that say they are shared.
+    /// One call at a time, children included; `None` for samplers and for rows that say they are shared.
     turn: Option<Arc<Mutex<()>>>,
     /// Only one thread ever calls it: after a panic it is never called again.
     exclusive: bool,
@@ -64,7 +64,8 @@ impl Handle {
         // Whatever stands there after a refusal is no handle.
         let handle = NonNull::new(pointer).filter(|_| status == abi::OK).map(|pointer| {
             let shared = row.flags & abi::SHARED != 0;
-            let turn = (!shared).then(Arc::default);
+            // Samplers are called through `&mut` and have no children: nobody could take turns with them.
+            let turn = (!shared && row.kind != Kind::Sampler).then(Arc::default);
             Self { row: Arc::clone(row), pointer, turn, exclusive: !shared, dead: AtomicBool::new(false) }
         });
         match (outcome?, handle) {
@@ -96,7 +97,7 @@ impl Handle {
 
     /// Whether several threads may call at once.
     pub(super) fn shared(&self) -> bool {
-        self.turn.is_none()
+        !self.exclusive
     }
 
     /// Calls a method. The collector holds the reply.

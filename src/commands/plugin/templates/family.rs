@@ -21,7 +21,9 @@ situs_core::component! {
 impl QuestionFamilySpec for {{Type}} {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn QuestionFamily>, Fault> {
         if !(self.margin_mm >= 0.0 && self.margin_mm.is_finite()) {
-            return Err(Fault::config(format!("must not be negative, found {}", self.margin_mm)).at("margin_mm"));
+            return Err(
+                Fault::config(format!("must not be negative, found {}", self.margin_mm)).at("margin_mm")
+            );
         }
         Ok(Box::new(self.clone()))
     }

@@ -3,6 +3,7 @@
 situs_core::export_plugin!();
 
 use situs_core::prelude::*;
+use situs_core::volume::sample_trilinear;
 
 situs_core::component! {
     /// Shows the question's slices in grey and nothing else.
@@ -30,7 +31,8 @@ impl PromptRenderer for {{Type}} {
         let mut parts = Vec::new();
         for case in cases {
             let Some(scene) = &question.scene else { continue };
-            let image = case.volumes.first().ok_or_else(|| Fault::data(format!("{} has no image", case.name)))?;
+            let image =
+                case.volumes.first().ok_or_else(|| Fault::data(format!("{} has no image", case.name)))?;
             let volume = media.volume(image)?;
             let grid = &volume.grid;
             // The canvas knows where each pixel lies in the patient; an array index never decides.
@@ -40,15 +42,9 @@ impl PromptRenderer for {{Type}} {
                 for row in 0..canvas.height {
                     for column in 0..canvas.width {
                         let pixel = [f64::from(column) + 0.5, f64::from(row) + 0.5];
-                        let place = canvas.locate(pixel, *slice as f64);
-                        // The nearest voxel; the far side of a half goes to the lower index from both ends.
-                        let nearest = [0, 1, 2].map(|axis| {
-                            let last = grid.shape[axis].saturating_sub(1) as f64;
-                            place[axis].round().clamp(0.0, last) as usize
-                        });
-                        let value = f64::from(volume.get(nearest).unwrap_or(0.0));
+                        let value = f64::from(sample_trilinear(&volume, canvas.locate(pixel, *slice as f64)));
                         let grey = (value - self.black) / (self.white - self.black) * 255.0;
-                        rgb.extend([grey.clamp(0.0, 255.0) as u8; 3]);
+                        rgb.extend([grey.round().clamp(0.0, 255.0) as u8; 3]);
                     }
                 }
                 let picture = Picture { width: canvas.width, height: canvas.height, rgb };

@@ -87,14 +87,14 @@ impl Dataset for Cubes {
         if self.spec.damaged && key == "c1/ct" {
             return Err(Fault::data(format!("{key}: truncated")).help("copy it again"));
         }
-        let seed = key.bytes().map(u32::from).sum::<u32>() as f32;
+        let seed = key.bytes().map(u32::from).sum::<u32>();
         let shape = [10usize, 9, 8];
         let voxels = (0..720u32)
             .map(|index| match (key.ends_with("labels"), index % 10) {
                 (true, 0..=1) => 2.0,
                 (true, 7..=8) => 1.0,
                 (true, _) => 0.0,
-                (false, _) => index as f32 / 3.0 + seed,
+                (false, _) => ((index * 7 + seed) % 251) as f32 + 0.3,
             })
             .collect();
         let mut volume = Volume::new(shape, Affine::scaled([2.0, 2.5, 3.0], [1.0, -4.0, 0.5]), voxels);
