@@ -49,7 +49,7 @@ impl Room {
     fn new(dataset: Box<dyn Dataset>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            volumes: VolumeStore::new(Arc::from(dataset), 1 << 30, false),
+            volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, false),
             pictures: MediaStore::new(folder.path().join("media")),
             _folder: folder,
         }
@@ -221,7 +221,7 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
     let dataset = build::<dyn Dataset>(&linked(), json!({"use": "toy"})).unwrap();
     let case = dataset.case(0).unwrap();
     let question = &questions(&*both::<dyn QuestionFamily>(json!({"use": "toy"}))[0])[0];
-    let mirrored = Room { volumes: VolumeStore::new(Arc::from(dataset), 1 << 30, true), ..room() };
+    let mirrored = Room { volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, true), ..room() };
     let plain = room();
     for room in [&plain, &mirrored, &plain, &plain, &mirrored] {
         assert_eq!(a.render(&[&case], question, room), b.render(&[&case], question, room));

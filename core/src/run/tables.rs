@@ -248,6 +248,7 @@ impl Tables<'_> {
     /// # Errors
     /// When a metric is broken.
     pub fn composite(&self, composite: &Composite, scores: &ArmScores) -> Result<Summary, Fault> {
+        let above = above_chance(scores);
         let mut parts = Vec::new();
         let (mut sum, mut weights, mut plain, mut n) = (0.0, 0.0, true, 0);
         for part in &composite.parts {
@@ -255,7 +256,6 @@ impl Tables<'_> {
             let cell = self.cell(scores, &indices)?;
             let known = scores.scores.get(&part.metric);
             let corrected = known.is_none() && part.metric == ABOVE_CHANCE;
-            let above = if corrected { above_chance(scores) } else { Vec::new() };
             let of = scored(if corrected { Some(&above) } else { known }, scores, &indices);
             let figure = cell.figures.get(&part.metric).and_then(|figure| figure.value);
             let value = if corrected { cell.above_chance } else { figure };
