@@ -169,6 +169,32 @@ fn reuse_takes_effect_when_the_model_is_named() {
 }
 
 #[test]
+fn without_a_table_the_named_model_s_own_is_built_once_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_model(path);
+    write_rows(path, &logs(&[SPLIT]));
+    let run = || {
+        Command::new(env!("CARGO_BIN_EXE_situs"))
+            .current_dir(path)
+            .args(["sample", "--logits", "logits.safetensors", "--model", "model", "--json", "--sampler"])
+            .arg(r#"{"use": "semantic", "top_k": 2}"#)
+            .env("XDG_CACHE_HOME", path.join("cache"))
+            .output()
+            .unwrap()
+    };
+    for built in [true, false] {
+        let output = run();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        assert_eq!(told.contains("built from the model's embeddings and kept"), built, "{told}");
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(printed["steps"][0]["fired"], true);
+    }
+    assert_eq!(std::fs::read_dir(path.join("cache/situs/neighbors")).unwrap().count(), 1);
+}
+
+#[test]
 fn choices_that_are_seldom_wanted_are_told() {
     let folder = tempfile::tempdir().unwrap();
     write_table(folder.path());

@@ -17,9 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// Version of the format.
 const FORMAT: &str = "situs-neighbors-1";
 
-/// Tables in use, by digest of their file and number of rows where that is not the file's: whoever reads a table that
-/// another holds shares it.
-static IN_USE: Mutex<BTreeMap<(String, Option<usize>), Weak<NeighborTable>>> = Mutex::new(BTreeMap::new());
+/// Digest of a table's file, and the number of rows where that is not the file's.
+type Key = (String, Option<usize>);
+
+/// Tables in use: whoever reads a table that another holds shares it.
+static IN_USE: Mutex<BTreeMap<Key, Weak<NeighborTable>>> = Mutex::new(BTreeMap::new());
 
 /// A neighbor table with what it was made from.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,7 +175,7 @@ impl NeighborFile {
 }
 
 fn shared(
-    key: (String, Option<usize>),
+    key: Key,
     make: impl FnOnce() -> Result<NeighborTable, Fault>,
 ) -> Result<Arc<NeighborTable>, Fault> {
     let mut tables = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);

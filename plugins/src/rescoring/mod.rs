@@ -191,9 +191,9 @@ fn no_texts(why: &str) -> Fault {
 }
 
 fn no_table() -> Fault {
-    Fault::config("no neighbor table is given").at("table").help(
-        "build one with `situs neighbors build --embeddings model.safetensors --tensor NAME --tokenizer \
-         tokenizer.json --out table.safetensors` and set table = \"table.safetensors\"",
+    Fault::config("no neighbor table is given, and no model to build one from").at("table").help(
+        "build one with `situs neighbors build --model DIR --out table.safetensors` and set \
+         table = \"table.safetensors\"",
     )
 }
 
