@@ -31,25 +31,28 @@ fn main() {
     let started = Instant::now();
     let model = built(folder, json!({})).unwrap();
     let loaded = started.elapsed().as_secs_f64();
-    let (mut first, mut each) = (f64::INFINITY, f64::INFINITY);
+    let (mut first, mut each) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
     let (mut ids, mut prompt) = (Vec::new(), 0);
     for turn in 0..=asked["repeats"].as_u64().unwrap() {
         let mut session = model.session().unwrap();
-        let started = Instant::now();
+        let started = Clock::start();
         let slot = session.admit(&asked_for, &album).unwrap();
-        let took = started.elapsed().as_secs_f64();
+        let took = started.elapsed();
         let mut token = best(&row(session.as_mut(), slot));
         ids = vec![token];
-        let started = Instant::now();
+        let started = Clock::start();
         for _ in 0..steps {
             session.push(slot, token).unwrap();
             token = best(&row(session.as_mut(), slot));
             ids.push(token);
         }
         // The first turn reads the weights from the disk.
+        let spent = started.elapsed();
         if turn > 0 {
-            first = first.min(took);
-            each = each.min(started.elapsed().as_secs_f64());
+            for kind in 0..2 {
+                first[kind] = first[kind].min(took[kind]);
+                each[kind] = each[kind].min(spent[kind]);
+            }
         }
         prompt = session.finish(slot).unwrap().tokens.prompt.unwrap_or(0);
     }
@@ -58,8 +61,10 @@ fn main() {
         "program": "situs",
         "load_seconds": loaded,
         "prompt_tokens": prompt,
-        "prompt_tokens_per_second": prompt as f64 / first,
-        "decoded_tokens_per_second": steps as f64 / each,
+        "prompt_tokens_per_second": prompt as f64 / first[0],
+        "decoded_tokens_per_second": steps as f64 / each[0],
+        "prompt_cpu_seconds": first[1],
+        "reply_cpu_seconds": each[1],
         "ids": ids,
     });
     println!("{report}");
@@ -68,4 +73,25 @@ fn main() {
 fn picture(path: &Path, album: &Album) -> ImageRef {
     let rgb = image::open(path).unwrap().into_rgb8();
     album.put_picture(&Picture { width: rgb.width(), height: rgb.height(), rgb: rgb.into_raw() }).unwrap()
+}
+
+/// Wall time and the processor time of all threads, in seconds.
+struct Clock(Instant, f64);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now(), processor_seconds())
+    }
+
+    fn elapsed(&self) -> [f64; 2] {
+        [self.0.elapsed().as_secs_f64(), processor_seconds() - self.1]
+    }
+}
+
+/// User and system time as /proc tells them, in hundredths; 0 where there is none.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    behind_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
+        / 100.0
 }

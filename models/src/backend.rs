@@ -27,7 +27,8 @@ situs_core::component! {
         pub dtype: Precision = Precision::F32,
         /// Sequences that are decoded together.
         pub slots: usize = 4,
-        /// Most tokens of prompt and reply. Not set: what the model was made for.
+        /// Most positions of prompt and reply: one for each token of text, for a picture its longer side in tokens. Not
+        /// set: what the model was made for.
         pub context: Option<usize> = None,
         /// Most pictures in a prompt.
         pub max_pictures: usize = 128,

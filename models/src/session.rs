@@ -45,6 +45,8 @@ struct Slot {
     /// The reply so far; the last token may not be in the cache yet.
     reply: Vec<u32>,
     prompt: usize,
+    /// Position of the first token of the reply.
+    opening: u32,
     stopped: bool,
     used: u64,
 }
@@ -67,6 +69,7 @@ impl<'a> Decoding<'a> {
             ready: None,
             reply: Vec::new(),
             prompt: 0,
+            opening: 0,
             stopped: false,
             used: 0,
         };
@@ -194,6 +197,7 @@ impl<'a> Decoding<'a> {
                 slot.prompt = held.len();
                 slot.held = held;
                 slot.next = layout.next;
+                slot.opening = layout.next;
                 slot.reply.clear();
                 slot.stopped = false;
                 slot.used = self.turns;
@@ -252,10 +256,11 @@ impl Session for Decoding<'_> {
         let rendered = self.native.render(&messages, &settings.template)?;
         let shown: Vec<Shown> = exhibits.iter().map(|exhibit| exhibit.shown).collect();
         let layout = self.native.lay_out(&rendered, &shown)?;
-        let count = layout.ids.len();
-        if count == 0 || count >= settings.context {
+        let (count, positions) = (layout.ids.len(), layout.next as usize);
+        if count == 0 || positions >= settings.context {
             let what = format!(
-                "the prompt has {count} tokens; with a reply, at most {} fit into the context of {}",
+                "the prompt has {count} tokens on {positions} positions; with a reply, at most {} fit into the \
+                 context of {}",
                 settings.context.saturating_sub(1),
                 self.native.checkpoint.folder().display()
             );
@@ -287,7 +292,8 @@ impl Session for Decoding<'_> {
         }
         slot.reply.push(token);
         // A full context ends the reply; it is told as cut off, since the model has not ended it.
-        Ok(if slot.prompt + slot.reply.len() >= context { Flow::Stop } else { Flow::Continue })
+        let positions = slot.opening as usize + slot.reply.len();
+        Ok(if positions >= context { Flow::Stop } else { Flow::Continue })
     }
 
     fn finish(&mut self, slot: SlotId) -> Result<Reply, Fault> {
