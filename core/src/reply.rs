@@ -182,6 +182,7 @@ impl Replies {
     }
 
     /// Replies and keys without one about one question or case, by key.
+    #[cfg(feature = "engine")]
     pub(crate) fn own<'a>(
         &'a self,
         about: &'a str,

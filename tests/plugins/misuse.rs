@@ -83,7 +83,7 @@ fn mistakes_with_the_macros_do_not_compile() {
         // A default of another type.
         (without("= 1.0", "= \"one\""), "mismatched types"),
         // A kind that there is not.
-        (without("metric \"one\"", "metrik \"one\""), "no rules expected `metrik`"),
+        (without("metric \"one\"", "metrik \"one\""), "`metrik`"),
         // Nothing that says what the component does.
         (without("    /// One for all.\n", ""), "no rules expected"),
         // Parameters without the trait that builds the component.

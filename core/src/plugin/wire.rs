@@ -169,6 +169,7 @@ pub(crate) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
+    #[cfg(feature = "engine")]
     pub(crate) fn all(replies: &'a Replies) -> Self {
         Self {
             replies: replies.given().map(|(key, reply)| (Cow::Borrowed(key), Cow::Borrowed(reply))).collect(),
@@ -176,6 +177,7 @@ impl<'a> Given<'a> {
         }
     }
 
+    #[cfg(feature = "engine")]
     pub(crate) fn about(replies: &'a Replies, about: &'a str) -> Self {
         let (given, failed) = replies.own(about);
         Self {
