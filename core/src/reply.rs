@@ -181,6 +181,17 @@ impl Replies {
             .map(|(key, reply)| (key.name.as_str(), reply))
     }
 
+    /// Replies and keys without one about one question or case, by key.
+    #[cfg(feature = "engine")]
+    pub(crate) fn own<'a>(
+        &'a self,
+        about: &'a str,
+    ) -> (impl Iterator<Item = (&'a Key, &'a Reply)>, impl Iterator<Item = &'a Key>) {
+        let start = Key { about: about.to_owned(), name: String::new() };
+        let given = self.given.range(start.clone()..).take_while(move |(key, _)| key.about == about);
+        (given, self.failed.range(start..).take_while(move |key| key.about == about))
+    }
+
     /// All replies, by key.
     pub fn given(&self) -> impl Iterator<Item = (&Key, &Reply)> {
         self.given.iter()

@@ -8,6 +8,7 @@ mod components;
 mod examples;
 mod header;
 mod laws;
+mod misuse;
 mod rude;
 mod same;
 mod workshop;

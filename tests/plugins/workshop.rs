@@ -135,7 +135,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Writes a file unless it is there already: what did not change is not compiled again.
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     if std::fs::read_to_string(path).is_ok_and(|present| present == text) {
         return;
     }

@@ -26,7 +26,8 @@ fn card(sheet: &Sheet<'_>) -> Law {
     }
     same("cards", one.card(), other.card())?;
     same("lengths", &one.len(), &other.len())?;
-    same("emptiness", &one.is_empty(), &(one.len() == 0))
+    let length = one.len();
+    same("emptiness", &one.is_empty(), &(length == 0))
 }
 
 fn cases(sheet: &Sheet<'_>) -> Law {

@@ -87,7 +87,7 @@ impl<'a> View<'a> {
     }
 
     /// The C view of this one; it points into `self`.
-    pub(crate) fn to_abi(&self) -> abi::Tensor {
+    pub(crate) fn as_abi(&self) -> abi::Tensor {
         abi::Tensor {
             dtype: self.data.dtype() as u32,
             ndim: self.shape.dimensions as u32,

@@ -169,6 +169,7 @@ pub(crate) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
+    #[cfg(feature = "engine")]
     pub(crate) fn all(replies: &'a Replies) -> Self {
         Self {
             replies: replies.given().map(|(key, reply)| (Cow::Borrowed(key), Cow::Borrowed(reply))).collect(),
@@ -176,14 +177,13 @@ impl<'a> Given<'a> {
         }
     }
 
-    pub(crate) fn about(replies: &'a Replies, about: &str) -> Self {
-        if replies.is_empty() && replies.without_reply().next().is_none() {
-            return Self::default();
+    #[cfg(feature = "engine")]
+    pub(crate) fn about(replies: &'a Replies, about: &'a str) -> Self {
+        let (given, failed) = replies.own(about);
+        Self {
+            replies: given.map(|(key, reply)| (Cow::Borrowed(key), Cow::Borrowed(reply))).collect(),
+            failed: failed.map(Cow::Borrowed).collect(),
         }
-        let mut given = Self::all(replies);
-        given.replies.retain(|(key, _)| key.about == about);
-        given.failed.retain(|key| key.about == about);
-        given
     }
 
     pub(crate) fn into_replies(self) -> Replies {

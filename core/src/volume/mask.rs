@@ -31,6 +31,7 @@ impl Mask {
     }
 
     /// The words of all rows, x fastest, then y, then z.
+    #[cfg(feature = "engine")]
     pub(crate) fn words(&self) -> &[u64] {
         &self.bits
     }

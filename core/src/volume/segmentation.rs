@@ -62,6 +62,7 @@ impl Segmentation {
     }
 
     /// What it was made from, and the voxels that pairs of structures share, the smaller index first.
+    #[cfg(feature = "engine")]
     pub(crate) fn origin(&self) -> (Form, &BTreeMap<(usize, usize), u64>) {
         (self.form, &self.shared)
     }

@@ -33,10 +33,11 @@ macro_rules! export_plugin {
                 $crate::plugin::guest::Table::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
             #[unsafe(no_mangle)]
-            extern "C" fn situs_plugin_v1(
+            unsafe extern "C" fn situs_plugin_v1(
                 host: *const $crate::plugin::abi::Host,
             ) -> *const $crate::plugin::abi::Plugin {
-                $crate::plugin::guest::open(&TABLE, host)
+                // SAFETY: a host passes its own table.
+                unsafe { $crate::plugin::guest::open(&TABLE, host) }
             }
         };
     };

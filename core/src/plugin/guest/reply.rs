@@ -119,7 +119,7 @@ impl Out<'_> {
     /// Gives a tensor.
     pub(super) fn tensor(&self, view: &View<'_>) {
         if let Some(give) = self.0.tensor {
-            let tensor = view.to_abi();
+            let tensor = view.as_abi();
             // SAFETY: the host's callback copies during the call.
             unsafe { give(self.0.ctx, &raw const tensor) }
         }

@@ -35,9 +35,12 @@ unsafe impl Send for Made {}
 unsafe impl Sync for Made {}
 
 /// The table for this host; null when the host speaks another major version or the table cannot be made.
-pub fn open(table: &'static Table, host: *const abi::Host) -> *const abi::Plugin {
+///
+/// # Safety
+/// `host` is null or points at a host's table that lives as long as the process.
+pub unsafe fn open(table: &'static Table, host: *const abi::Host) -> *const abi::Plugin {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the host passes null or its table, which begins with size and major and outlives the library.
+        // SAFETY: the caller's promise; every version of the table begins with size and major.
         let host = unsafe { host.as_ref() }?;
         if (host.size as usize) < size_of::<abi::Host>() || host.major != abi::MAJOR {
             return None;

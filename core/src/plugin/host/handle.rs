@@ -115,10 +115,10 @@ impl Handle {
             FEW];
         let many: Vec<abi::Tensor>;
         let tensors: &[abi::Tensor] = if tensors.len() <= FEW {
-            few.iter_mut().zip(tensors).for_each(|(slot, view)| *slot = view.to_abi());
+            few.iter_mut().zip(tensors).for_each(|(slot, view)| *slot = view.as_abi());
             &few[..tensors.len()]
         } else {
-            many = tensors.iter().map(View::to_abi).collect();
+            many = tensors.iter().map(View::as_abi).collect();
             &many
         };
         let turn = self.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
