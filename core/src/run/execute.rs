@@ -186,7 +186,8 @@ fn undrawn(
     fault: Fault,
 ) -> Result<(), Fault> {
     let renderer = &desk.parts.renderers[renderer].digest;
-    if fault.cause == Cause::Internal {
+    // A renderer that is broken, or set up for other pictures than these, fails every question alike.
+    if matches!(fault.cause, Cause::Internal | Cause::Config) {
         return Err(fault);
     }
     if fault.cause == Cause::Rejected {
