@@ -1,5 +1,7 @@
 //! Sessions of the backend `candle`: what is shared between prompts and batches changes nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod support;
 
 use serde_json::json;
