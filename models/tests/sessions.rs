@@ -40,7 +40,7 @@ fn sequences_decoded_together_are_those_decoded_alone() {
         let album = Album::default();
         let image = album.stripes(70, 90, 40);
         let requests = [
-            request(&[image.clone()], "Where is the liver?"),
+            request(std::slice::from_ref(&image), "Where is the liver?"),
             request(&[], "Is the aorta behind the stomach? Answer yes or no."),
             request(&[image.clone(), image], "Where is the spleen?"),
         ];
