@@ -71,7 +71,7 @@ def measure(folder, threads):
     images = [Image.open(folder / name).convert("RGB") for name in asked["images"]]
     content = [{"type": "image"} for _ in images] + [{"type": "text", "text": asked["text"]}]
     prompt = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
-    first, each, ids = [], [], None
+    first, each, ids, steps = [], [], None, asked["steps"]
     now = lambda: np.array([time.perf_counter(), time.process_time()])
     with torch.no_grad():
         for _ in range(asked["repeats"] + 1):
@@ -81,7 +81,7 @@ def measure(folder, threads):
             first.append(now() - start)
             ids, cache, count = [out.logits[0, -1].argmax()], out.past_key_values, batch["input_ids"].shape[1]
             start = now()
-            for step in range(STEPS):
+            for step in range(steps):
                 places = torch.full((3, 1, 1), int(model.model.rope_deltas) + count + step)
                 out = model(input_ids=ids[-1].reshape(1, 1), past_key_values=cache, position_ids=places, use_cache=True)
                 ids.append(out.logits[0, -1].argmax())
@@ -89,8 +89,8 @@ def measure(folder, threads):
     (prompt_wall, prompt_cpu), (reply_wall, reply_cpu) = np.min(first[1:], axis=0), np.min(each[1:], axis=0)
     report = {
         "program": f"transformers {hf.__version__}, torch {torch.__version__}", "threads": threads, "prompt_tokens": count,
-        "prompt_tokens_per_second": count / prompt_wall, "decoded_tokens_per_second": STEPS / reply_wall,
-        "prompt_cpu_seconds": prompt_cpu, "reply_cpu_seconds": reply_cpu, "ids": [int(token) for token in ids[:STEPS]],
+        "prompt_tokens_per_second": count / prompt_wall, "decoded_tokens_per_second": steps / reply_wall,
+        "prompt_cpu_seconds": prompt_cpu, "reply_cpu_seconds": reply_cpu, "ids": [int(token) for token in ids[:steps]],
     }
     print(json.dumps(report))
 

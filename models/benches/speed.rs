@@ -2,6 +2,8 @@
 //!
 //! `SITUS_BENCH_MODEL=DIR cargo bench -p situs-models --bench speed`
 
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on should stop")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

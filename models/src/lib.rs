@@ -1,7 +1,7 @@
 //! Native models: published checkpoints loaded from a local folder and decoded step by step, so that every sampler
 //! works on every model. Link this crate with `use situs_models as _;` and the registry finds its backends.
 //!
-//! A family is one file in [`families`], registered by itself; checkpoint reading, prompts, pixels, layers, sessions and
+//! A family is one file in `families`, registered by itself; checkpoint reading, prompts, pixels, layers, sessions and
 //! the comparison with references are the same for all.
 
 pub mod backend;

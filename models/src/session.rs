@@ -236,9 +236,20 @@ impl<'a> Decoding<'a> {
             return Ok(());
         }
         let caches = waiting.iter_mut().map(|slot| &mut slot.cache).collect();
-        let states = self.native.step(&tokens, &places, caches)?;
-        let logits = self.native.model.decoder().logits(&states)?;
-        let width = self.native.model.decoder().shape().vocabulary;
+        let decoder = self.native.model.decoder();
+        let stepped = self.native.step(&tokens, &places, caches).and_then(|states| decoder.logits(&states));
+        let logits = match stepped {
+            Ok(logits) => logits,
+            Err(fault) => {
+                // Some layers may have taken the tokens in and some not.
+                for slot in waiting {
+                    slot.cache.truncate(0);
+                    slot.held.clear();
+                }
+                return Err(fault);
+            }
+        };
+        let width = decoder.shape().vocabulary;
         for ((slot, token), logits) in waiting.into_iter().zip(tokens).zip(logits.chunks_exact(width)) {
             slot.held.push((token, 0));
             slot.next += 1;

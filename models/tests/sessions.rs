@@ -1,5 +1,7 @@
 //! Sessions of the backend `candle`: what is shared between prompts and batches changes nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod support;
 
 use serde_json::json;
@@ -38,7 +40,7 @@ fn sequences_decoded_together_are_those_decoded_alone() {
         let album = Album::default();
         let image = album.stripes(70, 90, 40);
         let requests = [
-            request(&[image.clone()], "Where is the liver?"),
+            request(std::slice::from_ref(&image), "Where is the liver?"),
             request(&[], "Is the aorta behind the stomach? Answer yes or no."),
             request(&[image.clone(), image], "Where is the spleen?"),
         ];
