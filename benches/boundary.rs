@@ -28,6 +28,9 @@ const QUESTIONS: usize = 100;
 fn loaded() -> Result<Registry, Fault> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = root.join("target/boundary");
+    // The versions that this program has.
+    let lock = root.join("tests/plugins/toy/Cargo.lock");
+    std::fs::copy(root.join("Cargo.lock"), &lock).map_err(|error| file_fault("write", &lock, &error))?;
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--offline", "--manifest-path"])
         .arg(root.join("tests/plugins/toy/Cargo.toml"))
