@@ -169,7 +169,7 @@ parts = [
         let own = records.iter().filter(|record| record.question.facet("modality") == modality);
         own.filter(|record| record.is_right()).count() as f64 / of(modality) as f64
     };
-    let (_, _, equal) = &outcome.summary.composites[0];
+    let equal = &outcome.summary.composites[0].figure.value;
     let expected = (share("CT") + share("MR")) / 2.0;
     assert!((equal.unwrap() - expected).abs() < 1e-9, "{equal:?}, not {expected}");
 }

@@ -221,7 +221,8 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
     let dataset = build::<dyn Dataset>(&linked(), json!({"use": "toy"})).unwrap();
     let case = dataset.case(0).unwrap();
     let question = &questions(&*both::<dyn QuestionFamily>(json!({"use": "toy"}))[0])[0];
-    let mirrored = Room { volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, true), ..room() };
+    let mirrored =
+        Room { volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, true), ..room() };
     let plain = room();
     for room in [&plain, &mirrored, &plain, &plain, &mirrored] {
         assert_eq!(a.render(&[&case], question, room), b.render(&[&case], question, room));
