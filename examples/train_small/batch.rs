@@ -144,6 +144,10 @@ impl Batch {
         }
     }
 
+    fn places(&self) -> Result<Tensor> {
+        Tensor::from_vec(self.places.concat(), (self.places.len(), 2), &Device::Cpu)
+    }
+
     /// The loss, and what became of each link.
     pub fn loss(&self, network: &Network, tally: &mut Tally) -> Result<Tensor> {
         let device = &Device::Cpu;
@@ -164,7 +168,7 @@ impl Batch {
         let mut loss = word_loss;
         if let (Some(last), false) = (thought.pointed.last(), self.named_at.is_empty()) {
             let found = pick(&last.place, &self.named_at)?;
-            let missed = (found - Tensor::new(self.places.as_slice(), device)?)?;
+            let missed = (found - self.places()?)?;
             let place_loss = missed.sqr()?.sum(1)?.mean_all()?;
             for missed in missed.sqr()?.sum(1)?.sqrt()?.to_vec1::<f32>()? {
                 tally.add("missed by px", f64::from(missed) * 512.0, 1.0);

@@ -30,6 +30,10 @@ use variables::Variables;
 // Built-in components register themselves; this links them in.
 use situs_plugins as _;
 
+// The allocator of the `situs` command: steps take and give back the same pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seed of the phantoms of the training pictures; no test may use it.
 const TRAINING_SEED: u64 = 20_261;
 /// Seed of the phantoms on which progress is watched.
