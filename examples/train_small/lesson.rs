@@ -124,7 +124,14 @@ impl Teacher {
         for position in &question.evidence.positions {
             let mark = scene.marks.iter().find(|mark| mark.structure == position.structure);
             let (Some(mark), Some(px)) = (mark, position.screen_px) else { return Ok(None) };
-            placed.push(self.placed(question, mark, px.map(|value| value / longer), vertical, plate(mark), longer)?);
+            placed.push(self.placed(
+                question,
+                mark,
+                px.map(|value| value / longer),
+                vertical,
+                plate(mark),
+                longer,
+            )?);
         }
         let prompt = self.prompt(&question.text);
         let edge_word = match (question.facet("words"), vertical) {
@@ -189,11 +196,8 @@ impl Teacher {
         let along = if vertical { place[1] } else { place[0] };
         let number = (along * f64::from(Vocabulary::NUMBERS)).max(0.0) as usize;
         let middle = |[x, y]: [f64; 2]| [(x / longer) as f32, (y / longer) as f32];
-        let target = Target {
-            tokens,
-            plate: letter.zip(plate.map(middle)),
-            place: place.map(|value| value as f32),
-        };
+        let target =
+            Target { tokens, plate: letter.zip(plate.map(middle)), place: place.map(|value| value as f32) };
         Ok(Placed { label, target, number })
     }
 
@@ -212,7 +216,8 @@ impl Teacher {
             reply.push((one.label, Link::Label));
             reply.push((Vocabulary::number(one.number), Link::Number));
         }
-        let along = |placed: &Placed| placed.target.place[usize::from(question.facet("screen_axis") == "vertical")];
+        let along =
+            |placed: &Placed| placed.target.place[usize::from(question.facet("screen_axis") == "vertical")];
         let less = along(a) < along(b);
         let word = if less { edge_word } else { opposite };
         reply.push((self.id(if less { "less" } else { "more" })?, Link::Compare));
@@ -230,9 +235,11 @@ impl Teacher {
             reply.push((winner, Link::Winner));
             if question.options.iter().any(|option| option == "true") {
                 // The mark that is named last is the one that the statement claims to win.
-                let end = prompt.iter().position(|token| self.asked.iter().any(|(phrase, _)| phrase == token));
+                let end =
+                    prompt.iter().position(|token| self.asked.iter().any(|(phrase, _)| phrase == token));
                 let labels = [a.label, b.label];
-                let claimed = prompt[..end.unwrap_or(prompt.len())].iter().rev().find(|token| labels.contains(token));
+                let claimed =
+                    prompt[..end.unwrap_or(prompt.len())].iter().rev().find(|token| labels.contains(token));
                 let Some(claimed) = claimed else { return Ok(false) };
                 reply.push((*claimed, Link::Claimed));
                 reply.push(same(*claimed == winner)?);

@@ -10,10 +10,11 @@ mod batch;
 mod exam;
 mod lesson;
 mod optimiser;
+mod storm;
 mod studio;
 mod variables;
 
-use batch::{Batch, Tally};
+use batch::{Batch, Part, Tally};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use clap::Parser;
@@ -68,6 +69,12 @@ struct Arguments {
     /// Steps between two checkpoints.
     #[arg(long, default_value_t = 250)]
     checkpoint: usize,
+    /// Steps in which eye and words are taught apart, before they are taught together.
+    #[arg(long, default_value_t = 2000)]
+    apart: usize,
+    /// Pictures of a step with a storm of letters, while eye and words are taught apart.
+    #[arg(long, default_value_t = 3)]
+    storm: usize,
     /// Seed of weights and order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -134,7 +141,16 @@ fn train(
         let first = step % steps_an_epoch * arguments.batch;
         let chosen: Vec<&[Lesson]> =
             order.iter().skip(first).take(arguments.batch).map(|group| groups[*group]).collect();
-        let loss = Batch::new(studio, &chosen, &root.of("blind").of(step))?.loss(network, &mut tally)?;
+        let draw = root.of("blind").of(step);
+        let loss = if step < arguments.apart {
+            let eye = Batch::new(studio, &chosen, Part::Eye, &draw)?.loss(network, &mut tally)?;
+            let stormy = &chosen[..chosen.len().min(arguments.storm)];
+            let letters = Batch::new(studio, stormy, Part::Storm, &draw)?.loss(network, &mut tally)?;
+            let words = Batch::new(studio, &chosen, Part::Words, &draw)?.loss(network, &mut tally)?;
+            ((eye + letters)? + words)?
+        } else {
+            Batch::new(studio, &chosen, Part::Whole, &draw)?.loss(network, &mut tally)?
+        };
         let norm = optimiser.descend(&loss.backward()?, rate(arguments, step))?;
         tally.add("norm", f64::from(norm), 1.0);
         tally.add("lessons", chosen.iter().map(|group| group.len()).sum::<usize>() as f64, 1.0);

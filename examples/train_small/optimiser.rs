@@ -49,7 +49,8 @@ impl Optimiser {
             let grad = grads.get(parameter.var.as_tensor());
             all.push(grad.map(|grad| grad.flatten_all()?.to_vec1::<f32>()).transpose()?);
         }
-        let norm = all.iter().flatten().flatten().map(|value| f64::from(value * value)).sum::<f64>().sqrt() as f32;
+        let norm =
+            all.iter().flatten().flatten().map(|value| f64::from(value * value)).sum::<f64>().sqrt() as f32;
         let shrink = if norm > MOST_NORM { MOST_NORM / norm } else { 1.0 };
         let (slow, fast) = BETAS;
         let corrected = (1.0 - slow.powi(self.step as i32), 1.0 - fast.powi(self.step as i32));

@@ -77,7 +77,9 @@ impl Studio {
             return Self::read(&pixels, &lessons);
         }
         let studio = Self::draw(seed, count)?;
-        studio.write(&pixels, &lessons).map_err(|error| Fault::data(format!("{}: {error}", stem.display())))?;
+        studio
+            .write(&pixels, &lessons)
+            .map_err(|error| Fault::data(format!("{}: {error}", stem.display())))?;
         Ok(studio)
     }
 
@@ -86,7 +88,8 @@ impl Studio {
         let registry = Registry::builtin()?;
         let cx = BuildContext { seed, ..BuildContext::default() };
         let phantoms = json!({"use": "phantom", "arrangement": "shuffled", "cases": cases});
-        let dataset: Arc<dyn Dataset> = registry.build::<dyn Dataset>(&params(phantoms), &cx)?.component.into();
+        let dataset: Arc<dyn Dataset> =
+            registry.build::<dyn Dataset>(&params(phantoms), &cx)?.component.into();
         let family = json!({
             "use": "mis-ground",
             "dims": ["2d"],
@@ -125,7 +128,8 @@ impl Studio {
         let case = dataset.case(index)?;
         let volumes = VolumeStore::new(Arc::clone(dataset), 1 << 28, false);
         let easel = Easel { volumes, drawn: Mutex::new(None) };
-        let catalogue = Catalogue { digest: String::new(), cases: vec![catalogue_entry(&case, &easel.volumes)?] };
+        let catalogue =
+            Catalogue { digest: String::new(), cases: vec![catalogue_entry(&case, &easel.volumes)?] };
         let asked = family.ask(&AskContext {
             card: dataset.card(),
             case: &case,
@@ -144,9 +148,19 @@ impl Studio {
             by_picture.entry(key).or_default().push(question);
         }
         let groups: Vec<Vec<Question>> = by_picture.into_values().collect();
-        let slices = registry.build::<dyn PromptRenderer>(&params(json!({"use": "slices"})), &BuildContext::default())?;
+        let slices = registry
+            .build::<dyn PromptRenderer>(&params(json!({"use": "slices"})), &BuildContext::default())?;
         let mut studio = Self::default();
-        for group in Draw::new(seed).of("lessons").of(&case.name).order(groups.len()) {
+        // Every other picture from questions about all marks: there each of them has a known place.
+        let order = Draw::new(seed).of("lessons").of(&case.name).order(groups.len());
+        let about_all = |group: &&usize| groups[**group].iter().any(|question| question.template == "LX-O");
+        let (all, two): (Vec<usize>, Vec<usize>) = (
+            order.iter().filter(about_all).copied().collect(),
+            order.iter().filter(|group| !about_all(group)).copied().collect(),
+        );
+        let longer = all.len().max(two.len());
+        let turns = (0..longer).flat_map(|turn| [two.get(turn), all.get(turn)]).flatten();
+        for group in turns.copied() {
             if studio.pictures.len() >= PICTURES_A_CASE {
                 break;
             }
@@ -165,7 +179,8 @@ impl Studio {
                 studio.lessons.extend(teacher.lesson(question, studio.pictures.len(), longer, &plate)?);
             }
             if studio.lessons.len() > before {
-                let reduced = Reduced::of_pixels(picture.width as usize, picture.height as usize, &picture.rgb)?;
+                let reduced =
+                    Reduced::of_pixels(picture.width as usize, picture.height as usize, &picture.rgb)?;
                 studio.pictures.push(reduced);
             }
         }
@@ -195,7 +210,10 @@ impl Studio {
             let line = line.map_err(|error| damaged(&error))?;
             serde_json::from_str(&line).map_err(|error| damaged(&error))
         });
-        Ok(Self { pictures: pictures.collect::<Result<_, _>>()?, lessons: lessons.collect::<Result<_, _>>()? })
+        Ok(Self {
+            pictures: pictures.collect::<Result<_, _>>()?,
+            lessons: lessons.collect::<Result<_, _>>()?,
+        })
     }
 }
 

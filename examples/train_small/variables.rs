@@ -68,7 +68,9 @@ impl SimpleBackend for Variables {
 
 /// Starts the number words in their order: neighbours alike, by sines and cosines of their value.
 fn count_up(words: &mut [f32], width: usize) {
-    for (value, word) in words.chunks_mut(width).skip(Vocabulary::ZERO as usize).take(Vocabulary::NUMBERS as usize).enumerate() {
+    for (value, word) in
+        words.chunks_mut(width).skip(Vocabulary::ZERO as usize).take(Vocabulary::NUMBERS as usize).enumerate()
+    {
         let place = (value as f32 + 0.5) / Vocabulary::NUMBERS as f32;
         word.iter_mut().for_each(|entry| *entry *= 0.3);
         for (at, pair) in word.chunks_mut(2).take(16).enumerate() {

@@ -8,7 +8,7 @@ mod session;
 mod unfold;
 mod vocabulary;
 
-pub use network::{CELLS, Memory, Network, PROMPT, POINTERS, Pointed, REPLY, SIDE, Sight, Thought};
+pub use network::{CELLS, Given, Memory, Network, PROMPT, Pointed, REPLY, SIDE, Sight, Taught, Thought};
 pub use picture::Reduced;
 pub use session::prompt_positions;
 pub use vocabulary::Vocabulary;
@@ -63,8 +63,7 @@ impl Small {
         let vb = VarBuilder::from_slice_safetensors(weights, DType::F32, &Device::Cpu).map_err(broken)?;
         let network = Network::new(&vb, vocabulary.len()).map_err(broken)?;
         let embeddings = network.words().flatten_all().and_then(|words| words.to_vec1()).map_err(broken)?;
-        let digest =
-            Digest::new("small-1").add(weights).json(&vocabulary.texts()).json(&pictures).short();
+        let digest = Digest::new("small-1").add(weights).json(&vocabulary.texts()).json(&pictures).short();
         let card = ModelCard {
             slots: SLOTS,
             parallel: 1,
@@ -120,7 +119,8 @@ impl RowReader for Rows<'_> {
 
     fn read(&self, first: usize, count: usize, out: &mut Vec<f32>) -> Result<(), Fault> {
         let width = self.width();
-        let range = first.checked_mul(width).zip(first.checked_add(count).and_then(|end| end.checked_mul(width)));
+        let range =
+            first.checked_mul(width).zip(first.checked_add(count).and_then(|end| end.checked_mul(width)));
         let rows = range.and_then(|(start, end)| self.values.get(start..end));
         let rows = rows.ok_or_else(|| {
             Fault::internal(format!("small has {} embeddings, not {count} from {first}", self.rows))

@@ -23,7 +23,7 @@ const HEADS: usize = 4;
 /// Blocks of the decoder; the first [`POINTERS`] of them point.
 const BLOCKS: usize = 4;
 /// Blocks with a pointer.
-pub const POINTERS: usize = 2;
+const POINTERS: usize = 2;
 /// Width of a pointer's keys and values.
 const KEY: usize = 64;
 /// Channels after each convolution of the eye, and by how much it shrinks the picture.
@@ -105,9 +105,10 @@ impl Sight {
     /// # Errors
     /// An index outside the batch.
     pub fn select(&self, pictures: &Tensor) -> Result<Self> {
-        let pointers = self.pointers.iter().map(|(keys, values)| {
-            Ok((keys.index_select(pictures, 0)?, values.index_select(pictures, 0)?))
-        });
+        let pointers = self
+            .pointers
+            .iter()
+            .map(|(keys, values)| Ok((keys.index_select(pictures, 0)?, values.index_select(pictures, 0)?)));
         Ok(Self { pointers: pointers.collect::<Result<_>>()? })
     }
 }
@@ -117,6 +118,15 @@ pub struct Pointed {
     /// Attention; "nowhere" first, then the cells row by row.
     pub attention: Tensor,
     /// Expected x and y, from 0 to 1 across the reduced picture.
+    pub place: Tensor,
+}
+
+/// Places that words are told instead of finding them: where `told` is 1 (`[b, t, 1]`), `place` (`[b, t, 2]`) stands in
+/// for what the last pointer finds. Lets the words be trained before the eye.
+pub struct Given {
+    /// 1 where a place is given, 0 elsewhere.
+    pub told: Tensor,
+    /// The places, from 0 to 1.
     pub place: Tensor,
 }
 
@@ -149,11 +159,18 @@ impl Pointer {
         let places = (times(cells, &self.offset)?.tanh()? / f64::from(side))?.broadcast_add(&grid)?;
         let somewhere = Tensor::zeros((batch, CELLS * CELLS, 1), DType::F32, device)?;
         let seen = Tensor::cat(&[&times(cells, &self.value)?, &places, &somewhere], 2)?;
-        Ok((Tensor::cat(&[&keys, &times(cells, &self.key)?], 1)?, Tensor::cat(&[&values, &seen], 1)?))
+        let keys = Tensor::cat(&[&keys, &times(cells, &self.key)?], 1)?;
+        Ok((keys.contiguous()?, Tensor::cat(&[&values, &seen], 1)?.contiguous()?))
     }
 
     /// `blind` is added to the attention's logits, `[b, 1, n]`.
-    fn apply(&self, x: &Tensor, (keys, values): &(Tensor, Tensor), blind: Option<&Tensor>) -> Result<(Tensor, Pointed)> {
+    fn apply(
+        &self,
+        x: &Tensor,
+        (keys, values): &(Tensor, Tensor),
+        blind: Option<&Tensor>,
+        given: Option<&Given>,
+    ) -> Result<(Tensor, Pointed)> {
         let query = (times(&self.norm.apply(x)?, &self.query)? / (KEY as f64).sqrt())?;
         let mut logits = query.matmul(&keys.t()?)?;
         if let Some(blind) = blind {
@@ -162,10 +179,16 @@ impl Pointer {
         let attention = softmax(&logits, D::Minus1)?;
         let seen = attention.matmul(values)?;
         let place = seen.narrow(D::Minus1, KEY, 2)?;
-        let told = Tensor::cat(
-            &[&seen.narrow(D::Minus1, 0, KEY)?, &told(&place)?, &seen.narrow(D::Minus1, KEY + 2, 1)?],
-            D::Minus1,
-        )?;
+        let nowhere = seen.narrow(D::Minus1, KEY + 2, 1)?;
+        let (heard, nowhere) = match given {
+            None => (place.clone(), nowhere),
+            Some(given) => {
+                let found = (1.0 - &given.told)?;
+                let heard = (place.broadcast_mul(&found)? + given.place.broadcast_mul(&given.told)?)?;
+                (heard, (nowhere * found)?)
+            }
+        };
+        let told = Tensor::cat(&[&seen.narrow(D::Minus1, 0, KEY)?, &told(&heard)?, &nowhere], D::Minus1)?;
         Ok((times(&told, &self.out)?, Pointed { attention, place }))
     }
 }
@@ -212,7 +235,12 @@ impl Block {
     }
 
     /// Attention over earlier words; those of `past` are there already.
-    fn attend(&self, x: &Tensor, mask: Option<&Tensor>, past: &mut Option<(Tensor, Tensor)>) -> Result<Tensor> {
+    fn attend(
+        &self,
+        x: &Tensor,
+        mask: Option<&Tensor>,
+        past: &mut Option<(Tensor, Tensor)>,
+    ) -> Result<Tensor> {
         let (batch, length, _) = x.dims3()?;
         let x = self.attention_norm.apply(x)?;
         let heads = |matrix: &Tensor| -> Result<Tensor> {
@@ -245,6 +273,15 @@ pub struct Memory {
     words: Option<Tensor>,
 }
 
+/// What only training sets.
+#[derive(Clone, Copy, Default)]
+pub struct Taught<'a> {
+    /// Added to the pointers' logits, `[b, 1, n]`: sequences that must not look.
+    pub blind: Option<&'a Tensor>,
+    /// Places that words need not find.
+    pub given: Option<&'a Given>,
+}
+
 /// What came out of a pass.
 pub struct Thought {
     /// Hidden states, normalised, `[b, t, WIDTH]`.
@@ -275,7 +312,11 @@ impl Network {
         for (at, (wider, stride)) in EYE.into_iter().enumerate() {
             let vb = vb.pp(format!("eye.{at}"));
             let weight = weights(&vb, 9 * channels, wider, 1.4, "weight")?;
-            eye.push(Convolution { weight, bias: vb.get_with_hints(wider, "bias", Init::Const(0.0))?, stride });
+            eye.push(Convolution {
+                weight,
+                bias: vb.get_with_hints(wider, "bias", Init::Const(0.0))?,
+                stride,
+            });
             channels = wider;
         }
         let shift = |at: usize| weights(vb, WIDTH, WIDTH, 0.5, &format!("shift.{at}"));
@@ -319,7 +360,7 @@ impl Network {
     }
 
     /// Reads words `[b, t]` that stand at positions `[b, t]` (both u32). With an empty memory, `t` may be anything; with
-    /// one that has read words, it is 1. `blind` is added to the pointers' logits, `[b, 1, n]`.
+    /// one that has read words, it is 1.
     ///
     /// # Errors
     /// Ids or positions outside their tables.
@@ -328,7 +369,7 @@ impl Network {
         words: &Tensor,
         positions: &Tensor,
         sight: &Sight,
-        blind: Option<&Tensor>,
+        taught: Taught<'_>,
         memory: &mut Memory,
     ) -> Result<Thought> {
         let (batch, length) = words.dims2()?;
@@ -352,7 +393,8 @@ impl Network {
         let mut sights = sight.pointers.iter();
         for (block, past) in self.blocks.iter().zip(&mut memory.blocks) {
             if let (Some(pointer), Some(sight)) = (&block.pointer, sights.next()) {
-                let (seen, place) = pointer.apply(&x, sight, blind)?;
+                let given = taught.given.filter(|_| pointed.len() + 1 == POINTERS);
+                let (seen, place) = pointer.apply(&x, sight, taught.blind, given)?;
                 x = (x + seen)?;
                 pointed.push(place);
             }

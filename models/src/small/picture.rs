@@ -16,7 +16,8 @@ impl Reduced {
     /// # Errors
     /// A data fault for anything but a PNG of at most 4096 pixels a side.
     pub fn of_png(png: &[u8]) -> Result<Self, Fault> {
-        let damaged = |error: image::ImageError| Fault::data(format!("a picture of the prompt is no PNG: {error}"));
+        let damaged =
+            |error: image::ImageError| Fault::data(format!("a picture of the prompt is no PNG: {error}"));
         let mut reader = image::ImageReader::with_format(std::io::Cursor::new(png), image::ImageFormat::Png);
         let mut limits = image::Limits::default();
         limits.max_image_width = Some(MAX_SIDE);
@@ -32,7 +33,10 @@ impl Reduced {
     /// A data fault when the bytes are not `height * width * 3`, or there are none.
     pub fn of_pixels(width: usize, height: usize, rgb: &[u8]) -> Result<Self, Fault> {
         let longer = width.max(height);
-        if width == 0 || height == 0 || width.checked_mul(height).and_then(|count| count.checked_mul(3)) != Some(rgb.len()) {
+        if width == 0
+            || height == 0
+            || width.checked_mul(height).and_then(|count| count.checked_mul(3)) != Some(rgb.len())
+        {
             return Err(Fault::data(format!("{} bytes are no {width} x {height} RGB pixels", rgb.len())));
         }
         let step = longer as f64 / SIDE as f64;

@@ -1,6 +1,6 @@
 //! Decoding one token at a time. Every sequence is computed by itself, so that its numbers do not depend on its company.
 
-use super::network::{Memory, PROMPT, REPLY, SIDE, Sight};
+use super::network::{Memory, PROMPT, REPLY, SIDE, Sight, Taught};
 use super::picture::Reduced;
 use super::vocabulary::Vocabulary;
 use super::{Small, broken};
@@ -55,8 +55,10 @@ impl Slot {
         };
         let words = Tensor::from_vec(std::mem::take(&mut self.unread), (1, count), &Device::Cpu)?;
         let positions = Tensor::from_vec(positions, (1, count), &Device::Cpu)?;
-        let thought = model.network.read(&words, &positions, &self.sight, None, &mut self.memory)?;
-        self.logits = model.network.speak(&thought.hidden.narrow(1, count - 1, 1)?)?.flatten_all()?.to_vec1()?;
+        let thought =
+            model.network.read(&words, &positions, &self.sight, Taught::default(), &mut self.memory)?;
+        self.logits =
+            model.network.speak(&thought.hidden.narrow(1, count - 1, 1)?)?.flatten_all()?.to_vec1()?;
         Ok(())
     }
 }
@@ -110,7 +112,8 @@ impl Session for SmallSession<'_> {
         let prompt = unread.len();
         let slot = self.next;
         self.next = self.next.wrapping_add(1);
-        let state = Slot { sight, memory: Memory::default(), unread, logits: Vec::new(), prompt, reply: Vec::new() };
+        let state =
+            Slot { sight, memory: Memory::default(), unread, logits: Vec::new(), prompt, reply: Vec::new() };
         self.slots.insert(slot, state);
         Ok(slot)
     }
@@ -119,7 +122,11 @@ impl Session for SmallSession<'_> {
         let model = self.model;
         let mut asked: Vec<&mut Slot> =
             self.slots.iter_mut().filter(|(slot, _)| live.contains(slot)).map(|(_, state)| state).collect();
-        asked.par_iter_mut().map(|state| state.catch_up(model)).collect::<candle_core::Result<()>>().map_err(broken)?;
+        asked
+            .par_iter_mut()
+            .map(|state| state.catch_up(model))
+            .collect::<candle_core::Result<()>>()
+            .map_err(broken)?;
         self.rows.clear();
         for slot in live {
             let state = self.slots.get(slot);

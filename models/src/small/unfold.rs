@@ -19,7 +19,9 @@ fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
         candle_core::bail!("unfolding takes contiguous f32");
     };
-    values.get(start..end).ok_or_else(|| candle_core::Error::Msg("unfolding: a layout beyond its storage".to_owned()))
+    values
+        .get(start..end)
+        .ok_or_else(|| candle_core::Error::Msg("unfolding: a layout beyond its storage".to_owned()))
 }
 
 /// For each of the three rows around an output pixel: where it starts in the input (in pixels of its line), how many

@@ -33,6 +33,10 @@ impl Vocabulary {
     pub const ZERO: u32 = 5;
     /// How many numbers there are.
     pub const NUMBERS: u32 = 64;
+    /// Colours and letters: what marks are called.
+    pub const LABELS: std::ops::Range<u32> = 69..81;
+    /// Forms of marks: overlay, box, dot.
+    pub const FORMS: std::ops::Range<u32> = 105..108;
 
     /// The embedded vocabulary.
     pub fn embedded() -> Self {
@@ -98,7 +102,10 @@ impl Vocabulary {
         let mut tokens = Vec::new();
         let mut rest = words.as_slice();
         while let Some(first) = rest.first() {
-            let known = self.phrases.get(first).and_then(|list| list.iter().find(|(words, _)| rest.starts_with(words)));
+            let known = self
+                .phrases
+                .get(first)
+                .and_then(|list| list.iter().find(|(words, _)| rest.starts_with(words)));
             let (id, taken) = known.map_or((Self::UNKNOWN, 1), |(words, id)| (*id, words.len()));
             tokens.push(id);
             rest = &rest[taken..];
@@ -142,6 +149,17 @@ mod tests {
         assert_eq!(vocabulary.content().iter().filter(|content| !**content).count(), 5);
         assert_eq!(vocabulary.texts().len(), vocabulary.ids.len());
         assert_eq!(vocabulary.id("63"), Ok(Vocabulary::number(63)));
-        assert_eq!(vocabulary.decode(&[Vocabulary::ANSWER, 90, Vocabulary::ANSWERED, Vocabulary::END]), "<answer> above </answer>".replace("above", &vocabulary.texts()[90]));
+        assert_eq!(
+            (vocabulary.id("red"), vocabulary.id("F")),
+            (Ok(Vocabulary::LABELS.start), Ok(Vocabulary::LABELS.end - 1))
+        );
+        assert_eq!(
+            (vocabulary.id("overlay"), vocabulary.id("dot")),
+            (Ok(Vocabulary::FORMS.start), Ok(Vocabulary::FORMS.end - 1))
+        );
+        assert_eq!(
+            vocabulary.decode(&[Vocabulary::ANSWER, 90, Vocabulary::ANSWERED, Vocabulary::END]),
+            "<answer> above </answer>".replace("above", &vocabulary.texts()[90])
+        );
     }
 }
