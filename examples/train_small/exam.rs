@@ -1,11 +1,11 @@
 //! Lessons answered without help: greedy, token by token, on pictures that were not trained on.
 
-use crate::batch::Tally;
 use crate::lesson::{Lesson, Link};
 use crate::studio::Studio;
+use crate::tally::Tally;
 use candle_core::{D, Device, Result, Tensor};
 use situs_models::small::{
-    Memory, Network, PROMPT, REPLY, SIDE, Sight, Taught, Vocabulary, prompt_positions,
+    Memory, Network, PROMPT, Places, REPLY, SIDE, Sight, Vocabulary, prompt_positions,
 };
 
 /// Right answers by template, and over all.
@@ -35,7 +35,7 @@ fn answer(network: &Network, lesson: &Lesson, sight: &Sight) -> Result<Option<u3
         let count = words.len();
         let input = Tensor::from_vec(std::mem::take(&mut words), (1, count), &Device::Cpu)?;
         let places = Tensor::from_vec(std::mem::take(&mut positions), (1, count), &Device::Cpu)?;
-        let thought = network.read(&input, &places, sight, Taught::default(), &mut memory)?;
+        let thought = network.read(&input, &places, Places::Seen(sight, None), &mut memory)?;
         let scores = network.speak(&thought.hidden.narrow(1, count - 1, 1)?)?;
         let word = scores.flatten_all()?.argmax(D::Minus1)?.to_scalar::<u32>()?;
         if last == Vocabulary::ANSWER {

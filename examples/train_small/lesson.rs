@@ -44,6 +44,16 @@ pub struct Target {
     pub plate: Option<(u32, [f32; 2])>,
     /// Centre, from 0 to 1 across the reduced picture.
     pub place: [f32; 2],
+    /// Least x, least y, largest x, largest y of its strokes.
+    pub extent: [f32; 4],
+}
+
+/// Where a mark is drawn, in pixels.
+pub struct Drawn {
+    /// Least x, least y, largest x, largest y of its strokes.
+    pub extent: [f64; 4],
+    /// Middle of its letter plate.
+    pub plate: Option<[f64; 2]>,
 }
 
 /// One question as the model reads and answers it.
@@ -53,6 +63,8 @@ pub struct Lesson {
     pub template: String,
     /// Index of the picture.
     pub picture: usize,
+    /// Whether it asks for directions on the picture, not in the patient.
+    pub about_picture: bool,
     /// Tokens of the prompt.
     pub prompt: Vec<u32>,
     /// Tokens of the reply, with the link that each is.
@@ -105,14 +117,14 @@ impl Teacher {
         Ok(Self { vocabulary, asked })
     }
 
-    /// The lesson of a question on a picture of `longer` pixels along its longer side. `plate`: the middle of a mark's
-    /// letter plate in pixels. `None` for questions that this model is not taught.
+    /// The lesson of a question on a picture of `longer` pixels along its longer side. `drawn`: where a mark and
+    /// its letter are drawn. `None` for questions that this model is not taught.
     pub fn lesson(
         &self,
         question: &Question,
         picture: usize,
         longer: f64,
-        plate: &dyn Fn(&Mark) -> Option<[f64; 2]>,
+        drawn: &dyn Fn(&Mark) -> Option<Drawn>,
     ) -> Result<Option<Lesson>, Fault> {
         let Some(scene) = &question.scene else { return Ok(None) };
         let vertical = match question.facet("screen_axis") {
@@ -124,14 +136,8 @@ impl Teacher {
         for position in &question.evidence.positions {
             let mark = scene.marks.iter().find(|mark| mark.structure == position.structure);
             let (Some(mark), Some(px)) = (mark, position.screen_px) else { return Ok(None) };
-            placed.push(self.placed(
-                question,
-                mark,
-                px.map(|value| value / longer),
-                vertical,
-                plate(mark),
-                longer,
-            )?);
+            let Some(drawn) = drawn(mark) else { return Ok(None) };
+            placed.push(self.placed(question, mark, px.map(|value| value / longer), vertical, &drawn, longer)?);
         }
         let prompt = self.prompt(&question.text);
         let edge_word = match (question.facet("words"), vertical) {
@@ -164,7 +170,14 @@ impl Teacher {
         reply.push((Vocabulary::ANSWERED, Link::Tag));
         reply.push((Vocabulary::END, Link::Tag));
         let targets = placed.into_iter().map(|placed| placed.target).collect();
-        Ok(Some(Lesson { template: question.template.clone(), picture, prompt, reply, targets }))
+        Ok(Some(Lesson {
+            template: question.template.clone(),
+            picture,
+            about_picture: question.facet("words") == "coll",
+            prompt,
+            reply,
+            targets,
+        }))
     }
 
     fn prompt(&self, text: &str) -> Vec<u32> {
@@ -183,7 +196,7 @@ impl Teacher {
         mark: &Mark,
         place: [f64; 2],
         vertical: bool,
-        plate: Option<[f64; 2]>,
+        drawn: &Drawn,
         longer: f64,
     ) -> Result<Placed, Fault> {
         let colour = self.id(mark.colour.word())?;
@@ -196,8 +209,12 @@ impl Teacher {
         let along = if vertical { place[1] } else { place[0] };
         let number = (along * f64::from(Vocabulary::NUMBERS)).max(0.0) as usize;
         let middle = |[x, y]: [f64; 2]| [(x / longer) as f32, (y / longer) as f32];
-        let target =
-            Target { tokens, plate: letter.zip(plate.map(middle)), place: place.map(|value| value as f32) };
+        let target = Target {
+            tokens,
+            plate: letter.zip(drawn.plate.map(middle)),
+            place: place.map(|value| value as f32),
+            extent: drawn.extent.map(|value| (value / longer) as f32),
+        };
         Ok(Placed { label, target, number })
     }
 

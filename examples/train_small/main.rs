@@ -6,27 +6,31 @@
 //! the same command resumes. `training.jsonl` gets a line every 50 steps: each link of the chain has its own figure, so
 //! that a flat loss tells which link is missing. At the end the weights are written in half precision.
 
-mod batch;
 mod exam;
+mod eye;
 mod lesson;
 mod optimiser;
 mod storm;
 mod studio;
+mod tally;
 mod variables;
+mod words;
 
-use batch::{Batch, Part, Tally};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use clap::Parser;
+use eye::EyeBatch;
 use lesson::Lesson;
 use optimiser::Optimiser;
 use situs_core::digest::Draw;
-use situs_models::small::{Network, Vocabulary};
+use situs_models::small::{Network, SIDE, Vocabulary};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use studio::Studio;
+use tally::Tally;
 use variables::Variables;
+use words::WordBatch;
 
 // Built-in components register themselves; this links them in.
 use situs_plugins as _;
@@ -141,15 +145,13 @@ fn train(
         let first = step % steps_an_epoch * arguments.batch;
         let chosen: Vec<&[Lesson]> =
             order.iter().skip(first).take(arguments.batch).map(|group| groups[*group]).collect();
-        let draw = root.of("blind").of(step);
+        let draw = root.of("step").of(step);
         let loss = if step < arguments.apart {
-            let eye = Batch::new(studio, &chosen, Part::Eye, &draw)?.loss(network, &mut tally)?;
-            let stormy = &chosen[..chosen.len().min(arguments.storm)];
-            let letters = Batch::new(studio, stormy, Part::Storm, &draw)?.loss(network, &mut tally)?;
-            let words = Batch::new(studio, &chosen, Part::Words, &draw)?.loss(network, &mut tally)?;
-            ((eye + letters)? + words)?
+            let words = WordBatch::new(studio, &chosen, false, &draw)?.loss(network, &mut tally)?;
+            eye(arguments, studio, &chosen, network, &mut tally, step, &draw)?
+                .map_or(Ok(words.clone()), |eye| eye + words)?
         } else {
-            Batch::new(studio, &chosen, Part::Whole, &draw)?.loss(network, &mut tally)?
+            WordBatch::new(studio, &chosen, true, &draw)?.loss(network, &mut tally)?
         };
         let norm = optimiser.descend(&loss.backward()?, rate(arguments, step))?;
         tally.add("norm", f64::from(norm), 1.0);
@@ -168,6 +170,28 @@ fn train(
         }
     }
     Ok(())
+}
+
+/// What eye and pointer lose on marks and on a storm of letters. Every fourth time whole pictures are shown, a quarter as
+/// many: large marks fit into no part.
+fn eye(
+    arguments: &Arguments,
+    studio: &Studio,
+    chosen: &[&[Lesson]],
+    network: &Network,
+    tally: &mut Tally,
+    step: usize,
+    draw: &Draw,
+) -> Result<Option<candle_core::Tensor>, Failure> {
+    let (side, count) =
+        if step % 4 == 3 { (SIDE, chosen.len().div_ceil(4)) } else { (eye::PART, chosen.len()) };
+    let marks = EyeBatch::marks(studio, &chosen[..count], side, &draw.of("marks")).loss(network, tally)?;
+    let stormy = &chosen[..chosen.len().min(arguments.storm)];
+    let storm = EyeBatch::storm(studio, stormy, eye::PART, &draw.of("storm")).loss(network, tally)?;
+    Ok(match (marks, storm) {
+        (Some(marks), Some(storm)) => Some((marks + storm)?),
+        (marks, storm) => marks.or(storm),
+    })
 }
 
 /// Learning rate: a short rise, then half a cosine down to nothing.

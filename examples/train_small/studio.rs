@@ -1,6 +1,6 @@
 //! Pictures and lessons from phantoms, with the project's own family and renderer.
 
-use crate::lesson::{Lesson, Teacher};
+use crate::lesson::{Drawn, Lesson, Teacher};
 use rayon::prelude::*;
 use serde_json::json;
 use situs_core::prelude::*;
@@ -170,13 +170,13 @@ impl Studio {
             if slices.component.render(&[&case], first, &easel).is_err() {
                 continue;
             }
-            let drawn = easel.drawn.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(picture) = drawn else { continue };
+            let taken = easel.drawn.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(picture) = taken else { continue };
             let longer = f64::from(picture.width.max(picture.height));
             let before = studio.lessons.len();
             for question in questions {
-                let plate = |mark: &Mark| plate(&picture, mark);
-                studio.lessons.extend(teacher.lesson(question, studio.pictures.len(), longer, &plate)?);
+                let place = |mark: &Mark| drawn(&picture, mark);
+                studio.lessons.extend(teacher.lesson(question, studio.pictures.len(), longer, &place)?);
             }
             if studio.lessons.len() > before {
                 let reduced =
@@ -215,6 +215,18 @@ impl Studio {
             lessons: lessons.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Where a mark is drawn: pixels of exactly its colour are its strokes.
+fn drawn(picture: &Picture, mark: &Mark) -> Option<Drawn> {
+    let mut extent = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
+    for (at, pixel) in picture.rgb.chunks_exact(3).enumerate() {
+        if pixel == mark.colour.rgb() {
+            let (x, y) = ((at % picture.width as usize) as f64, (at / picture.width as usize) as f64);
+            extent = [extent[0].min(x), extent[1].min(y), extent[2].max(x), extent[3].max(y)];
+        }
+    }
+    (extent[0] <= extent[2]).then(|| Drawn { extent, plate: plate(picture, mark) })
 }
 
 /// Middle of the letter plate of a mark, in pixels: the one place where its whole rim is there.

@@ -124,7 +124,7 @@ fn a_sequence_is_the_same_alone_and_in_company() {
 fn what_was_read_before_is_not_forgotten_from_step_to_step() {
     use candle_core::{DType, Device, Tensor};
     use candle_nn::{VarBuilder, VarMap};
-    use situs_models::small::{Memory, Network, Taught, Vocabulary};
+    use situs_models::small::{Memory, Network, Places, Vocabulary};
     let vb = VarBuilder::from_varmap(&VarMap::new(), DType::F32, &Device::Cpu);
     let network = Network::new(&vb, Vocabulary::embedded().len()).unwrap();
     let sight = network.look(None, 1).unwrap();
@@ -134,16 +134,15 @@ fn what_was_read_before_is_not_forgotten_from_step_to_step() {
         .read(
             &tensor(&words),
             &tensor(&[20, 21, 22, 23, 24]),
-            &sight,
-            Taught::default(),
+            Places::Seen(&sight, None),
             &mut Memory::default(),
         )
         .unwrap();
     let mut memory = Memory::default();
-    network.read(&tensor(&words[..2]), &tensor(&[20, 21]), &sight, Taught::default(), &mut memory).unwrap();
+    network.read(&tensor(&words[..2]), &tensor(&[20, 21]), Places::Seen(&sight, None), &mut memory).unwrap();
     for (at, word) in words.iter().enumerate().skip(2) {
         let step = network
-            .read(&tensor(&[*word]), &tensor(&[20 + at as u32]), &sight, Taught::default(), &mut memory)
+            .read(&tensor(&[*word]), &tensor(&[20 + at as u32]), Places::Seen(&sight, None), &mut memory)
             .unwrap();
         let apart = (step.hidden - whole.hidden.narrow(1, at, 1).unwrap()).unwrap().abs().unwrap();
         let apart: f32 = apart.max_all().unwrap().to_scalar().unwrap();

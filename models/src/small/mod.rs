@@ -8,7 +8,7 @@ mod session;
 mod unfold;
 mod vocabulary;
 
-pub use network::{CELLS, Given, Memory, Network, PROMPT, Pointed, REPLY, SIDE, Sight, Taught, Thought};
+pub use network::{CELLS, Given, Memory, Network, PROMPT, Places, Pointed, REPLY, SIDE, Sight, Thought};
 pub use picture::Reduced;
 pub use session::prompt_positions;
 pub use vocabulary::Vocabulary;

@@ -1,7 +1,8 @@
-//! The network: an eye of four convolutions, and a decoder that points into the picture.
+//! The network: an eye of four convolutions, a pointer, and a decoder.
 //!
-//! Two of the decoder's blocks hold a pointer: one attention head over the cells of the picture. It gives back what the
-//! eye saw there and the expected place of its attention, so that after pointing a word knows where its mark lies.
+//! The pointer is attention from words to the cells of the picture. What it gives to a word is the expected place of that
+//! attention and nothing else: a word that names a mark knows where it lies, and the decoder reasons about places. Eye
+//! and pointer on one side, the decoder on the other meet in these two numbers, so each can be trained without the other.
 
 use super::unfold::Unfold;
 use candle_core::{D, DType, Device, Result, Tensor};
@@ -20,14 +21,16 @@ pub const REPLY: usize = 48;
 const WIDTH: usize = 128;
 /// Attention heads of a block.
 const HEADS: usize = 4;
-/// Blocks of the decoder; the first [`POINTERS`] of them point.
+/// Blocks of the decoder.
 const BLOCKS: usize = 4;
-/// Blocks with a pointer.
-const POINTERS: usize = 2;
 /// Width of a pointer's keys and values.
 const KEY: usize = 64;
 /// Channels after each convolution of the eye, and by how much it shrinks the picture.
 const EYE: [(usize, usize); 4] = [(16, 2), (32, 2), (64, 2), (96, 1)];
+/// Channels of a cell.
+const FEATURES: usize = EYE[EYE.len() - 1].0;
+/// Keeps a look that goes nowhere from a division by zero.
+const SLIGHT: f64 = 1e-3;
 /// Words before a word that its input knows of.
 const SHIFTS: usize = 3;
 /// Frequencies by which places are told, in half turns across the picture.
@@ -80,23 +83,36 @@ impl Convolution {
     }
 }
 
-/// One head over the cells of the picture and an empty cell for "nowhere".
+/// Finds the place of what a word names, in two looks: the first finds what the word says (a letter on its plate), the
+/// second what belongs to that (the mark of the plate's colour). A word that names nothing to see looks at "nowhere".
 struct Pointer {
     norm: Norm,
-    query: Tensor,
-    key: Tensor,
+    first: Look,
+    second: Look,
     value: Tensor,
+    handed: Tensor,
     offset: Tensor,
-    nowhere_key: Tensor,
-    nowhere_value: Tensor,
     out: Tensor,
 }
 
-/// What a pointer needs to know of the pictures of a batch: keys `[b, n, KEY]`, values `[b, n, KEY + 3]` (features, x and y
-/// from 0 to 1, whether the cell is "nowhere"); `n` is 1 without a picture and `CELLS * CELLS + 1` with one.
+/// One attention head over the cells of the picture and "nowhere".
+struct Look {
+    query: Tensor,
+    key: Tensor,
+    nowhere: Tensor,
+}
+
+/// What the pointer needs to know of the pictures of a batch; `n` is 1 without a picture, else 1 + the number of cells.
 #[derive(Clone)]
 pub struct Sight {
-    pointers: Vec<(Tensor, Tensor)>,
+    /// Keys of the first look, `[b, n, KEY]`.
+    first: Tensor,
+    /// Keys of the second look.
+    second: Tensor,
+    /// What the first look hands to the second.
+    values: Tensor,
+    /// x and y of each cell from 0 to 1, and 1 for "nowhere", `[b, n, 3]`.
+    places: Tensor,
 }
 
 impl Sight {
@@ -105,108 +121,123 @@ impl Sight {
     /// # Errors
     /// An index outside the batch.
     pub fn select(&self, pictures: &Tensor) -> Result<Self> {
-        let pointers = self
-            .pointers
-            .iter()
-            .map(|(keys, values)| Ok((keys.index_select(pictures, 0)?, values.index_select(pictures, 0)?)));
-        Ok(Self { pointers: pointers.collect::<Result<_>>()? })
+        Ok(Self {
+            first: self.first.index_select(pictures, 0)?,
+            second: self.second.index_select(pictures, 0)?,
+            values: self.values.index_select(pictures, 0)?,
+            places: self.places.index_select(pictures, 0)?,
+        })
     }
 }
 
-/// Where a pointer looked: attention over "nowhere" and the cells `[b, t, n]`, and the expected place `[b, t, 2]`.
+/// Where words look.
 pub struct Pointed {
-    /// Attention; "nowhere" first, then the cells row by row.
-    pub attention: Tensor,
-    /// Expected x and y, from 0 to 1 across the reduced picture.
+    /// Attention of the first look, `[b, t, n]`: "nowhere", then the cells row by row.
+    pub first: Tensor,
+    /// How much of the second look goes nowhere, `[b, t, 1]`.
+    pub nowhere: Tensor,
+    /// Expected x and y of the second look, from 0 to 1 across the picture, `[b, t, 2]`.
     pub place: Tensor,
 }
 
-/// Places that words are told instead of finding them: where `told` is 1 (`[b, t, 1]`), `place` (`[b, t, 2]`) stands in
-/// for what the last pointer finds. Lets the words be trained before the eye.
+/// Places that words are told instead of finding them, which lets the words be trained without the eye.
 pub struct Given {
-    /// 1 where a place is given, 0 elsewhere.
+    /// 1 where a place is given, 0 for words that look nowhere, `[b, t, 1]`.
     pub told: Tensor,
-    /// The places, from 0 to 1.
+    /// The places, from 0 to 1, `[b, t, 2]`.
     pub place: Tensor,
 }
 
-impl Pointer {
-    fn new(vb: &VarBuilder<'_>) -> Result<Self> {
-        let features = EYE[EYE.len() - 1].0;
+impl Look {
+    fn new(vb: &VarBuilder<'_>, queried: usize) -> Result<Self> {
         Ok(Self {
-            norm: Norm::new(vb, WIDTH, 1.0, "norm")?,
-            query: weights(vb, WIDTH, KEY, 1.0, "query")?,
-            key: weights(vb, features, KEY, 1.0, "key")?,
-            value: weights(vb, features, KEY, 1.0, "value")?,
-            offset: weights(vb, features, 2, 0.1, "offset")?,
-            nowhere_key: vb.get_with_hints((1, 1, KEY), "nowhere_key", Init::Const(0.0))?,
-            nowhere_value: vb.get_with_hints((1, 1, KEY), "nowhere_value", Init::Const(0.0))?,
-            out: weights(vb, KEY + PLACE + 1, WIDTH, 0.7, "out")?,
+            query: weights(vb, queried, KEY, 1.0, "query")?,
+            key: weights(vb, FEATURES, KEY, 1.0, "key")?,
+            nowhere: vb.get_with_hints((1, 1, KEY), "nowhere", Init::Const(0.0))?,
         })
     }
 
-    fn sight(&self, cells: Option<&Tensor>, batch: usize) -> Result<(Tensor, Tensor)> {
-        let device = self.query.device();
-        let keys = self.nowhere_key.broadcast_as((batch, 1, KEY))?;
-        let middle = Tensor::new(&[[[0.5f32, 0.5, 1.0]]], device)?.broadcast_as((batch, 1, 3))?;
-        let values = Tensor::cat(&[&self.nowhere_value.broadcast_as((batch, 1, KEY))?, &middle], 2)?;
-        let Some(cells) = cells else { return Ok((keys.contiguous()?, values)) };
-        let side = CELLS as f32;
-        let centre = |at: usize| (at as f32 + 0.5) / side;
-        let grid: Vec<f32> =
-            (0..CELLS * CELLS).flat_map(|cell| [centre(cell % CELLS), centre(cell / CELLS)]).collect();
-        let grid = Tensor::from_vec(grid, (1, CELLS * CELLS, 2), device)?;
-        let places = (times(cells, &self.offset)?.tanh()? / f64::from(side))?.broadcast_add(&grid)?;
-        let somewhere = Tensor::zeros((batch, CELLS * CELLS, 1), DType::F32, device)?;
-        let seen = Tensor::cat(&[&times(cells, &self.value)?, &places, &somewhere], 2)?;
-        let keys = Tensor::cat(&[&keys, &times(cells, &self.key)?], 1)?;
-        Ok((keys.contiguous()?, Tensor::cat(&[&values, &seen], 1)?.contiguous()?))
+    fn keys(&self, cells: Option<&Tensor>, batch: usize) -> Result<Tensor> {
+        let nowhere = self.nowhere.broadcast_as((batch, 1, KEY))?.contiguous()?;
+        match cells {
+            None => Ok(nowhere),
+            Some(cells) => Tensor::cat(&[&nowhere, &times(cells, &self.key)?], 1)?.contiguous(),
+        }
     }
 
-    /// `blind` is added to the attention's logits, `[b, 1, n]`.
-    fn apply(
-        &self,
-        x: &Tensor,
-        (keys, values): &(Tensor, Tensor),
-        blind: Option<&Tensor>,
-        given: Option<&Given>,
-    ) -> Result<(Tensor, Pointed)> {
-        let query = (times(&self.norm.apply(x)?, &self.query)? / (KEY as f64).sqrt())?;
+    fn attention(&self, x: &Tensor, keys: &Tensor, blind: Option<&Tensor>) -> Result<Tensor> {
+        let query = (times(x, &self.query)? / (KEY as f64).sqrt())?;
         let mut logits = query.matmul(&keys.t()?)?;
         if let Some(blind) = blind {
             logits = logits.broadcast_add(blind)?;
         }
-        let attention = softmax(&logits, D::Minus1)?;
-        let seen = attention.matmul(values)?;
-        let place = seen.narrow(D::Minus1, KEY, 2)?;
-        let nowhere = seen.narrow(D::Minus1, KEY + 2, 1)?;
-        let (heard, nowhere) = match given {
-            None => (place.clone(), nowhere),
-            Some(given) => {
-                let found = (1.0 - &given.told)?;
-                let heard = (place.broadcast_mul(&found)? + given.place.broadcast_mul(&given.told)?)?;
-                (heard, (nowhere * found)?)
-            }
-        };
-        let told = Tensor::cat(&[&seen.narrow(D::Minus1, 0, KEY)?, &told(&heard)?, &nowhere], D::Minus1)?;
-        Ok((times(&told, &self.out)?, Pointed { attention, place }))
+        softmax(&logits, D::Minus1)
     }
 }
 
-/// A place in numbers that words can be told apart by.
-fn told(place: &Tensor) -> Result<Tensor> {
-    let centred = ((place * 2.0)? - 1.0)?;
-    let mut parts = vec![centred];
-    for frequency in FREQUENCIES {
-        let angle = (place * f64::from(frequency * std::f32::consts::PI))?;
-        parts.push(angle.sin()?);
-        parts.push(angle.cos()?);
+impl Pointer {
+    fn new(vb: &VarBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            norm: Norm::new(vb, WIDTH, 1.0, "norm")?,
+            first: Look::new(&vb.pp("first"), WIDTH)?,
+            second: Look::new(&vb.pp("second"), WIDTH)?,
+            value: weights(vb, FEATURES, KEY, 1.0, "value")?,
+            handed: weights(vb, KEY, WIDTH, 1.0, "handed")?,
+            offset: weights(vb, FEATURES, 2, 0.1, "offset")?,
+            out: weights(vb, PLACE, WIDTH, 1.0, "out")?,
+        })
     }
-    Tensor::cat(&parts, D::Minus1)
+
+    fn sight(&self, cells: Option<&Tensor>, batch: usize) -> Result<Sight> {
+        let device = self.value.device();
+        let (first, second) = (self.first.keys(cells, batch)?, self.second.keys(cells, batch)?);
+        let nothing = Tensor::zeros((batch, 1, KEY), DType::F32, device)?;
+        let middle =
+            Tensor::new(&[[[0.5f32, 0.5, 1.0]]], device)?.broadcast_as((batch, 1, 3))?.contiguous()?;
+        let Some(cells) = cells else { return Ok(Sight { first, second, values: nothing, places: middle }) };
+        let count = cells.dim(1)?;
+        let side = count.isqrt();
+        let centre = |at: usize| (at as f32 + 0.5) / side as f32;
+        let grid: Vec<f32> = (0..count).flat_map(|cell| [centre(cell % side), centre(cell / side)]).collect();
+        let grid = Tensor::from_vec(grid, (1, count, 2), device)?;
+        let places = (times(cells, &self.offset)?.tanh()? / side as f64)?.broadcast_add(&grid)?;
+        let places = Tensor::cat(&[&places, &Tensor::zeros((batch, count, 1), DType::F32, device)?], 2)?;
+        Ok(Sight {
+            first,
+            second,
+            values: Tensor::cat(&[&nothing, &times(cells, &self.value)?], 1)?.contiguous()?,
+            places: Tensor::cat(&[&middle, &places], 1)?.contiguous()?,
+        })
+    }
+
+    /// `blind` is added to the attention's logits, `[b, 1, n]`.
+    fn find(&self, x: &Tensor, sight: &Sight, blind: Option<&Tensor>) -> Result<Pointed> {
+        let x = self.norm.apply(x)?;
+        let first = self.first.attention(&x, &sight.first, blind)?;
+        let handed = times(&first.matmul(&sight.values)?, &self.handed)?;
+        let second = self.second.attention(&(x + handed)?, &sight.second, blind)?;
+        let found = second.matmul(&sight.places)?;
+        let (place, nowhere) = (found.narrow(D::Minus1, 0, 2)?, found.narrow(D::Minus1, 2, 1)?);
+        // The place of what was seen, whatever part of the look went nowhere.
+        let seen = ((1.0 + SLIGHT) - &nowhere)?;
+        let place = place.broadcast_sub(&(&nowhere * 0.5)?)?.broadcast_div(&seen)?;
+        Ok(Pointed { first, nowhere, place })
+    }
+
+    /// What a place adds to its word; nothing where there is none.
+    fn tell(&self, place: &Tensor, seen: &Tensor) -> Result<Tensor> {
+        let centred = ((place * 2.0)? - 1.0)?;
+        let mut parts = vec![centred];
+        for frequency in FREQUENCIES {
+            let angle = (place * f64::from(frequency * std::f32::consts::PI))?;
+            parts.push(angle.sin()?);
+            parts.push(angle.cos()?);
+        }
+        times(&Tensor::cat(&parts, D::Minus1)?, &self.out)?.broadcast_mul(seen)
+    }
 }
 
 struct Block {
-    pointer: Option<Pointer>,
     attention_norm: Norm,
     query: Tensor,
     key: Tensor,
@@ -219,9 +250,8 @@ struct Block {
 }
 
 impl Block {
-    fn new(vb: &VarBuilder<'_>, points: bool) -> Result<Self> {
+    fn new(vb: &VarBuilder<'_>) -> Result<Self> {
         Ok(Self {
-            pointer: points.then(|| Pointer::new(&vb.pp("pointer"))).transpose()?,
             attention_norm: Norm::new(vb, WIDTH, 1.0, "attention_norm")?,
             query: weights(vb, WIDTH, WIDTH, 1.0, "query")?,
             key: weights(vb, WIDTH, WIDTH, 1.0, "key")?,
@@ -273,21 +303,21 @@ pub struct Memory {
     words: Option<Tensor>,
 }
 
-/// What only training sets.
-#[derive(Clone, Copy, Default)]
-pub struct Taught<'a> {
-    /// Added to the pointers' logits, `[b, 1, n]`: sequences that must not look.
-    pub blind: Option<&'a Tensor>,
-    /// Places that words need not find.
-    pub given: Option<&'a Given>,
+/// How words get to know places.
+#[derive(Clone, Copy)]
+pub enum Places<'a> {
+    /// They look; the tensor is added to the attention's logits, `[b, 1, n]`, for sequences that must not.
+    Seen(&'a Sight, Option<&'a Tensor>),
+    /// They are told.
+    Given(&'a Given),
 }
 
 /// What came out of a pass.
 pub struct Thought {
     /// Hidden states, normalised, `[b, t, WIDTH]`.
     pub hidden: Tensor,
-    /// Where each pointer looked.
-    pub pointed: Vec<Pointed>,
+    /// Where words looked, if they did.
+    pub pointed: Option<Pointed>,
 }
 
 /// The small vision-language model.
@@ -297,6 +327,7 @@ pub struct Network {
     words: Tensor,
     positions: Tensor,
     shifts: Vec<Tensor>,
+    pointer: Pointer,
     blocks: Vec<Block>,
     norm: Norm,
 }
@@ -320,7 +351,7 @@ impl Network {
             channels = wider;
         }
         let shift = |at: usize| weights(vb, WIDTH, WIDTH, 0.5, &format!("shift.{at}"));
-        let block = |at: usize| Block::new(&vb.pp(format!("block.{at}")), at < POINTERS);
+        let block = |at: usize| Block::new(&vb.pp(format!("block.{at}")));
         let small = Init::Randn { mean: 0.0, stdev: 0.1 };
         Ok(Self {
             eye,
@@ -328,6 +359,7 @@ impl Network {
             words: vb.get_with_hints((vocabulary, WIDTH), "words", Init::Randn { mean: 0.0, stdev: 0.3 })?,
             positions: vb.get_with_hints((PROMPT + REPLY, WIDTH), "positions", small)?,
             shifts: (1..=SHIFTS).map(shift).collect::<Result<_>>()?,
+            pointer: Pointer::new(&vb.pp("pointer"))?,
             blocks: (0..BLOCKS).map(block).collect::<Result<_>>()?,
             norm: Norm::new(vb, WIDTH, 0.3, "norm")?,
         })
@@ -338,25 +370,43 @@ impl Network {
         &self.words
     }
 
-    /// Looks at pictures, `[b, SIDE, SIDE, 3]` in f32 from 0 to 1; without any, at nothing, `batch` times.
+    /// Looks at square pictures, `[b, s, s, 3]` in f32 from 0 to 1; without any, at nothing, `batch` times.
     ///
     /// # Errors
     /// Another shape.
     pub fn look(&self, pictures: Option<&Tensor>, batch: usize) -> Result<Sight> {
-        let cells = match pictures {
-            None => None,
-            Some(pictures) => {
-                let mut x = pictures.clone();
-                for convolution in &self.eye {
-                    x = convolution.apply(&x)?;
-                }
-                let cells = x.reshape((pictures.dim(0)?, CELLS * CELLS, ()))?;
-                Some(self.eye_norm.apply(&cells)?)
-            }
+        let Some(pictures) = pictures else { return self.pointer.sight(None, batch) };
+        let mut x = pictures.clone();
+        for convolution in &self.eye {
+            x = convolution.apply(&x)?;
+        }
+        let cells = x.flatten(1, 2)?;
+        self.pointer.sight(Some(&self.eye_norm.apply(&cells)?), batch)
+    }
+
+    /// Where words `[b, t]` look, whatever stands around them but the few words before.
+    ///
+    /// # Errors
+    /// Ids outside the vocabulary.
+    pub fn point(&self, words: &Tensor, sight: &Sight) -> Result<Pointed> {
+        self.pointer.find(&self.embed(words, &mut Memory::default())?, sight, None)
+    }
+
+    /// Words with a trace of those before them.
+    fn embed(&self, words: &Tensor, memory: &mut Memory) -> Result<Tensor> {
+        let (batch, length) = words.dims2()?;
+        let own = self.words.index_select(&words.flatten_all()?, 0)?.reshape((batch, length, WIDTH))?;
+        let before = match memory.words.take() {
+            Some(before) => before,
+            None => Tensor::zeros((batch, SHIFTS, WIDTH), DType::F32, words.device())?,
         };
-        let pointers = self.blocks.iter().filter_map(|block| block.pointer.as_ref());
-        let pointers = pointers.map(|pointer| pointer.sight(cells.as_ref(), batch)).collect::<Result<_>>()?;
-        Ok(Sight { pointers })
+        let line = Tensor::cat(&[&before, &own], 1)?;
+        let mut x = own;
+        for (back, shift) in (1..).zip(&self.shifts) {
+            x = (x + times(&line.narrow(1, SHIFTS - back, length)?.contiguous()?, shift)?)?;
+        }
+        memory.words = Some(line.narrow(1, length, SHIFTS)?.contiguous()?);
+        Ok(x)
     }
 
     /// Reads words `[b, t]` that stand at positions `[b, t]` (both u32). With an empty memory, `t` may be anything; with
@@ -368,36 +418,24 @@ impl Network {
         &self,
         words: &Tensor,
         positions: &Tensor,
-        sight: &Sight,
-        taught: Taught<'_>,
+        places: Places<'_>,
         memory: &mut Memory,
     ) -> Result<Thought> {
         let (batch, length) = words.dims2()?;
-        let table = |table: &Tensor, ids: &Tensor| -> Result<Tensor> {
-            table.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, WIDTH))
+        let embedded = self.embed(words, memory)?;
+        let (told, pointed) = match places {
+            Places::Given(given) => (self.pointer.tell(&given.place, &given.told)?, None),
+            Places::Seen(sight, blind) => {
+                let pointed = self.pointer.find(&embedded, sight, blind)?;
+                (self.pointer.tell(&pointed.place, &(1.0 - &pointed.nowhere)?)?, Some(pointed))
+            }
         };
-        let embedded = table(&self.words, words)?;
-        let before = match memory.words.take() {
-            Some(before) => before,
-            None => Tensor::zeros((batch, SHIFTS, WIDTH), DType::F32, words.device())?,
-        };
-        let line = Tensor::cat(&[&before, &embedded], 1)?;
-        let mut x = (&embedded + table(&self.positions, positions)?)?;
-        for (back, shift) in (1..).zip(&self.shifts) {
-            x = (x + times(&line.narrow(1, SHIFTS - back, length)?.contiguous()?, shift)?)?;
-        }
-        memory.words = Some(line.narrow(1, length, SHIFTS)?.contiguous()?);
+        let stands =
+            self.positions.index_select(&positions.flatten_all()?, 0)?.reshape((batch, length, WIDTH))?;
+        let mut x = ((embedded + stands)? + told)?;
         memory.blocks.resize(BLOCKS, None);
         let mask = if length > 1 { Some(earlier(length, words.device())?) } else { None };
-        let mut pointed = Vec::new();
-        let mut sights = sight.pointers.iter();
         for (block, past) in self.blocks.iter().zip(&mut memory.blocks) {
-            if let (Some(pointer), Some(sight)) = (&block.pointer, sights.next()) {
-                let given = taught.given.filter(|_| pointed.len() + 1 == POINTERS);
-                let (seen, place) = pointer.apply(&x, sight, taught.blind, given)?;
-                x = (x + seen)?;
-                pointed.push(place);
-            }
             x = (&x + block.attend(&x, mask.as_ref(), past)?)?;
             x = (&x + block.think(&x)?)?;
         }

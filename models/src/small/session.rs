@@ -1,6 +1,6 @@
 //! Decoding one token at a time. Every sequence is computed by itself, so that its numbers do not depend on its company.
 
-use super::network::{Memory, PROMPT, REPLY, SIDE, Sight, Taught};
+use super::network::{Memory, PROMPT, Places, REPLY, SIDE, Sight};
 use super::picture::Reduced;
 use super::vocabulary::Vocabulary;
 use super::{Small, broken};
@@ -56,7 +56,7 @@ impl Slot {
         let words = Tensor::from_vec(std::mem::take(&mut self.unread), (1, count), &Device::Cpu)?;
         let positions = Tensor::from_vec(positions, (1, count), &Device::Cpu)?;
         let thought =
-            model.network.read(&words, &positions, &self.sight, Taught::default(), &mut self.memory)?;
+            model.network.read(&words, &positions, Places::Seen(&self.sight, None), &mut self.memory)?;
         self.logits =
             model.network.speak(&thought.hidden.narrow(1, count - 1, 1)?)?.flatten_all()?.to_vec1()?;
         Ok(())
