@@ -1,4 +1,4 @@
-//! `small`: a vision-language model of our own, 0.9 million parameters, trained on phantoms alone by
+//! `small`: a vision-language model of our own, one million parameters, trained on phantoms alone by
 //! `examples/train_small`. Real pixels in, real logits out, one token at a time: enough to try every sampler without a
 //! download, and to see what a model that looks wins over one that does not.
 
@@ -16,11 +16,15 @@ pub use vocabulary::Vocabulary;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use session::SmallSession;
+use situs_core::fault::file_fault;
 use situs_core::model_backend::{EmbeddingSource, RowReader};
 use situs_core::prelude::*;
+use std::path::{Path, PathBuf};
 
 /// Trained weights, f16.
 const WEIGHTS: &[u8] = include_bytes!("weights.safetensors");
+/// Largest file of weights that is read, in bytes.
+const MOST_WEIGHTS: u64 = 64 << 20;
 /// Sequences that a session decodes at once.
 const SLOTS: usize = 8;
 
@@ -30,14 +34,29 @@ situs_core::component! {
     pub struct SmallSpec {
         /// Whether it looks at the picture; without, it answers from the text alone.
         pub pictures: bool = true,
+        /// Other weights than the ones inside, as `examples/train_small` writes them.
+        pub weights: Option<PathBuf> = None,
     }
 }
 
 #[typetag::serde(name = "small")]
 impl ModelBackendSpec for SmallSpec {
-    fn build(&self, _: &BuildContext) -> Result<Box<dyn ModelBackend>, Fault> {
-        Ok(Box::new(Small::load(WEIGHTS, self.pictures)?))
+    fn build(&self, cx: &BuildContext) -> Result<Box<dyn ModelBackend>, Fault> {
+        let Some(path) = &self.weights else { return Ok(Box::new(Small::load(WEIGHTS, self.pictures)?)) };
+        let path = cx.path(path);
+        let weights = read(&path).map_err(|fault| fault.at("weights"))?;
+        let small = Small::load(&weights, self.pictures);
+        Ok(Box::new(small.map_err(|fault| Fault::data(fault.what).within(path.display()).at("weights"))?))
     }
+}
+
+/// Reads a file of weights.
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    let size = std::fs::metadata(path).map_err(|error| file_fault("read", path, &error))?.len();
+    if size > MOST_WEIGHTS {
+        return Err(Fault::data(format!("{}: {size} bytes; at most {MOST_WEIGHTS} are read", path.display())));
+    }
+    std::fs::read(path).map_err(|error| file_fault("read", path, &error))
 }
 
 /// The model with its vocabulary.
