@@ -18,8 +18,10 @@ const CELL: usize = SIDE / CELLS;
 pub const PART: usize = SIDE / 2;
 /// Weight of the place found, squared and in cells, against one letter.
 const PLACE: f64 = 0.2;
-/// Weight of looking somewhere, or nowhere.
-const SOMEWHERE: f64 = 0.2;
+/// Weight of looking at the box around the mark.
+const HELD: f64 = 0.5;
+/// Weight of looking nowhere where there is nothing to be seen.
+const NOWHERE: f64 = 0.2;
 
 /// Parts of pictures with runs of words.
 pub struct EyeBatch {
@@ -28,12 +30,22 @@ pub struct EyeBatch {
     pixels: Vec<f32>,
     words: Vec<u32>,
     pictures: usize,
-    /// Indices of words that name a mark, and where it lies, in cells of the part.
-    named: Vec<(u32, [f32; 2])>,
+    /// Words that name a mark.
+    named: Vec<Named>,
     /// Indices of words that name nothing.
     nameless: Vec<u32>,
     /// Indices of letters, and the cells that hold their plates.
     letters: Vec<(u32, Vec<usize>)>,
+}
+
+/// A word that names a mark.
+struct Named {
+    /// Index of the word.
+    at: u32,
+    /// Where the mark lies, in cells of the part.
+    place: [f32; 2],
+    /// Cells that the box around it touches.
+    cells: Vec<usize>,
 }
 
 /// A square part of a picture.
@@ -53,6 +65,17 @@ impl Window {
 
     fn holds(&self, [x0, y0, x1, y1]: [f32; 4]) -> bool {
         self.inside([x0, y0]).is_some() && self.inside([x1, y1]).is_some()
+    }
+
+    /// Cells of this part that a box touches, row by row.
+    fn cells(&self, [x0, y0, x1, y1]: [f32; 4]) -> Vec<usize> {
+        let wide = self.side / CELL;
+        let cell = |value: f32, start: usize| {
+            ((value * SIDE as f32 - start as f32).max(0.0) as usize / CELL).min(wide - 1)
+        };
+        let columns = cell(x0, self.left)..=cell(x1, self.left);
+        let rows = cell(y0, self.top)..=cell(y1, self.top);
+        rows.flat_map(|row| columns.clone().map(move |column| row * wide + column)).collect()
     }
 
     /// A window around a box, wherever it fits.
@@ -132,7 +155,11 @@ impl EyeBatch {
                 let known = lesson.targets.iter().find(|target| target.tokens.contains(&word));
                 let Some(target) = known.filter(|target| window.holds(target.with_plate())) else { continue };
                 let Some(place) = window.inside(target.place) else { continue };
-                self.named.push((index, place.map(|at| at / CELL as f32)));
+                self.named.push(Named {
+                    at: index,
+                    place: place.map(|at| at / CELL as f32),
+                    cells: window.cells(target.extent),
+                });
                 let plate = target.plate.filter(|(letter, _)| *letter == word);
                 if let Some([x, y]) = plate.and_then(|(_, middle)| window.inside(middle)) {
                     let cell = y as usize / CELL * (window.side / CELL) + x as usize / CELL;
@@ -191,8 +218,8 @@ impl EyeBatch {
         let mut loss = Tensor::zeros((), candle_core::DType::F32, device)?;
         let cells = self.side / CELL;
         if !self.named.is_empty() {
-            let at: Vec<u32> = self.named.iter().map(|(at, _)| *at).collect();
-            let places: Vec<f32> = self.named.iter().flat_map(|(_, place)| *place).collect();
+            let at: Vec<u32> = self.named.iter().map(|named| named.at).collect();
+            let places: Vec<f32> = self.named.iter().flat_map(|named| named.place).collect();
             let found = (pick(&pointed.place, at.clone())? * cells as f64)?;
             let missed = (found - Tensor::from_vec(places, (at.len(), 2), device)?)?.sqr()?.sum(1)?;
             let pixels = 512.0 / CELLS as f64;
@@ -203,23 +230,18 @@ impl EyeBatch {
             // Far misses count by their distance, near ones by its square.
             let bounded = ((missed + 1.0)?.sqrt()? - 1.0)?;
             loss = (loss + (bounded.mean_all()? * (2.0 * PLACE))?)?;
-            let somewhere = ((1.0 + 1e-4) - pick(&pointed.nowhere, at)?)?.log()?.neg()?;
-            loss = (loss + (somewhere.mean_all()? * SOMEWHERE)?)?;
+            let touched = self.named.iter().map(|named| named.cells.as_slice());
+            let held = held(&pick(&pointed.second, at)?, touched)?;
+            loss = (loss + (held.log()?.neg()?.mean_all()? * HELD)?)?;
         }
         if !self.nameless.is_empty() {
             let nowhere = pick(&pointed.nowhere, self.nameless.clone())?;
             tally.add("nowhere", f64::from(nowhere.mean_all()?.to_scalar::<f32>()?), 1.0);
-            loss = (loss + ((nowhere + 1e-4)?.log()?.neg()?.mean_all()? * SOMEWHERE)?)?;
+            loss = (loss + ((nowhere + 1e-4)?.log()?.neg()?.mean_all()? * NOWHERE)?)?;
         }
         if !self.letters.is_empty() {
             let at: Vec<u32> = self.letters.iter().map(|(at, _)| *at).collect();
             let attention = pick(&pointed.first, at)?;
-            let width = cells * cells + 1;
-            let mut there = vec![0f32; self.letters.len() * width];
-            for (row, (_, cells)) in there.chunks_mut(width).zip(&self.letters) {
-                cells.iter().for_each(|cell| row[*cell + 1] = 1.0);
-            }
-            let there = Tensor::from_vec(there, attention.shape(), device)?;
             let name = if self.stormy { "letters in the storm" } else { "letters" };
             for (found, (_, held)) in
                 attention.argmax(D::Minus1)?.to_vec1::<u32>()?.into_iter().zip(&self.letters)
@@ -233,11 +255,21 @@ impl EyeBatch {
                 };
                 tally.add(name, f64::from(u8::from(held.iter().any(near))), 1.0);
             }
-            let held = ((attention * there)?.sum(1)? + 1e-6)?;
-            loss = (loss + held.log()?.neg()?.mean_all()?)?;
+            let plates = self.letters.iter().map(|(_, cells)| cells.as_slice());
+            loss = (loss + held(&attention, plates)?.log()?.neg()?.mean_all()?)?;
         }
         Ok(Some(loss))
     }
+}
+
+/// How much of each row of attention (over "nowhere" and the cells) falls on some cells.
+fn held<'a>(attention: &Tensor, cells: impl Iterator<Item = &'a [usize]>) -> Result<Tensor> {
+    let (rows, width) = attention.dims2()?;
+    let mut there = vec![0f32; rows * width];
+    for (row, cells) in there.chunks_mut(width).zip(cells) {
+        cells.iter().for_each(|cell| row[*cell + 1] = 1.0);
+    }
+    (attention * Tensor::from_vec(there, (rows, width), attention.device())?)?.sum(1)? + 1e-6
 }
 
 impl Target {

@@ -137,7 +137,14 @@ impl Teacher {
             let mark = scene.marks.iter().find(|mark| mark.structure == position.structure);
             let (Some(mark), Some(px)) = (mark, position.screen_px) else { return Ok(None) };
             let Some(drawn) = drawn(mark) else { return Ok(None) };
-            placed.push(self.placed(question, mark, px.map(|value| value / longer), vertical, &drawn, longer)?);
+            placed.push(self.placed(
+                question,
+                mark,
+                px.map(|value| value / longer),
+                vertical,
+                &drawn,
+                longer,
+            )?);
         }
         let prompt = self.prompt(&question.text);
         let edge_word = match (question.facet("words"), vertical) {

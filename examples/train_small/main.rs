@@ -109,15 +109,14 @@ fn main() -> Result<(), Failure> {
         optimiser.resume(&arguments.out.join(CHECKPOINT))?;
     }
     let mut log = Log::open(&arguments.out.join("training.jsonl"))?;
-    if optimiser.step == 0 {
-        let command: Vec<String> = std::env::args().skip(1).collect();
-        log.line(&serde_json::json!({
-            "command": format!("cargo run --release --example train_small -- {}", command.join(" ")),
-            "parameters": optimiser.size(),
-            "pictures": studio.pictures.len(),
-            "lessons": studio.lessons.len(),
-        }))?;
-    }
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    log.line(&serde_json::json!({
+        "command": format!("cargo run --release --example train_small -- {}", command.join(" ")),
+        "from step": optimiser.step,
+        "parameters": optimiser.size(),
+        "pictures": studio.pictures.len(),
+        "lessons": studio.lessons.len(),
+    }))?;
     train(&arguments, &studio, &watched, &network, &mut optimiser, &mut log)
 }
 

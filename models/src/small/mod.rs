@@ -54,7 +54,10 @@ impl ModelBackendSpec for SmallSpec {
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let size = std::fs::metadata(path).map_err(|error| file_fault("read", path, &error))?.len();
     if size > MOST_WEIGHTS {
-        return Err(Fault::data(format!("{}: {size} bytes; at most {MOST_WEIGHTS} are read", path.display())));
+        return Err(Fault::data(format!(
+            "{}: {size} bytes; at most {MOST_WEIGHTS} are read",
+            path.display()
+        )));
     }
     std::fs::read(path).map_err(|error| file_fault("read", path, &error))
 }

@@ -134,6 +134,8 @@ impl Sight {
 pub struct Pointed {
     /// Attention of the first look, `[b, t, n]`: "nowhere", then the cells row by row.
     pub first: Tensor,
+    /// Attention of the second look, `[b, t, n]`.
+    pub second: Tensor,
     /// How much of the second look goes nowhere, `[b, t, 1]`.
     pub nowhere: Tensor,
     /// Expected x and y of the second look, from 0 to 1 across the picture, `[b, t, 2]`.
@@ -221,7 +223,7 @@ impl Pointer {
         // The place of what was seen, whatever part of the look went nowhere.
         let seen = ((1.0 + SLIGHT) - &nowhere)?;
         let place = place.broadcast_sub(&(&nowhere * 0.5)?)?.broadcast_div(&seen)?;
-        Ok(Pointed { first, nowhere, place })
+        Ok(Pointed { first, second, nowhere, place })
     }
 
     /// What a place adds to its word; nothing where there is none.
