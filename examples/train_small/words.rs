@@ -10,8 +10,8 @@ use situs_models::small::{
     CELLS, Given, Memory, Network, PROMPT, Places, SIDE, Vocabulary, prompt_positions,
 };
 
-/// Share of lessons that are asked without a picture, once pictures are shown.
-const BLIND: f64 = 0.05;
+/// Share of lessons that are asked without any places: who does not look shall guess, but in whole sentences.
+const BLIND: f64 = 0.1;
 /// Share of lessons whose prompt is cut to what matters, while places are given: half the words, twice the lessons.
 const CUT: f64 = 0.75;
 /// Spread of places that are given, as a share of the picture: what the eye will miss by.
@@ -53,7 +53,7 @@ impl WordBatch {
         let mut blind = Vec::new();
         for (at, (lesson, (own, stands))) in lessons.iter().zip(&sequences).enumerate() {
             let start = at * length;
-            let is_blind = shown && draw.of("blind").of(at).unit() < BLIND;
+            let is_blind = draw.of("blind").of(at).unit() < BLIND;
             blind.push(0.0);
             blind.extend(std::iter::repeat_n(if is_blind { -1e9f32 } else { 0.0 }, CELLS * CELLS));
             words.extend(own);
@@ -62,13 +62,11 @@ impl WordBatch {
             positions.resize(start + length, 0);
             let first = start + own.len() - lesson.reply.len();
             for (step, (word, link)) in lesson.reply.iter().enumerate() {
-                if !is_blind || *link == Link::Answer {
-                    spoken.push(((first + step) as u32, *word, *link));
-                }
+                spoken.push(((first + step) as u32, *word, *link));
             }
             for (index, word) in own.iter().enumerate() {
                 let known = lesson.targets.iter().find(|target| target.tokens.contains(word));
-                let Some(target) = known else { continue };
+                let Some(target) = known.filter(|_| !is_blind) else { continue };
                 let (dx, dy) = draw.of("spread").of(at).of(*word).normal_pair();
                 told[start + index] = 1.0;
                 place[(start + index) * 2] = target.place[0] + (dx * SPREAD) as f32;
