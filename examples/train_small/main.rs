@@ -156,12 +156,12 @@ fn train(
         tally.add("norm", f64::from(norm), 1.0);
         tally.add("lessons", chosen.iter().map(|group| group.len()).sum::<usize>() as f64, 1.0);
         let step = optimiser.step;
-        if step % EVERY == 0 {
+        if step.is_multiple_of(EVERY) {
             let seconds = start.elapsed().as_secs();
             log.line(&serde_json::json!({"step": step, "seconds": seconds, "train": tally.means()}))?;
             tally = Tally::default();
         }
-        if step % arguments.checkpoint == 0 || step == arguments.steps {
+        if step.is_multiple_of(arguments.checkpoint) || step == arguments.steps {
             optimiser.put_aside(&arguments.out.join(CHECKPOINT))?;
             optimiser.export(&arguments.out.join("weights.safetensors"))?;
             let exam = exam::sit(network, watched, EXAM)?;
