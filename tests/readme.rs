@@ -165,7 +165,7 @@ fn every_situs_command_of_the_readme_works() {
     let folder = folder.path();
     write_data(folder);
     std::fs::create_dir(folder.join("examples")).unwrap();
-    for name in ["quickstart", "mis-ground", "picture"] {
+    for name in ["quickstart", "mis-ground", "picture", "small-model"] {
         let name = format!("examples/{name}.toml");
         std::fs::write(folder.join(&name), read(&name)).unwrap();
     }

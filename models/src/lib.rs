@@ -15,3 +15,4 @@ pub mod parity;
 mod pixels;
 mod prompt;
 mod session;
+pub mod small;
