@@ -90,15 +90,14 @@ impl Question {
         self.facets.get(name).map_or("-", String::as_str)
     }
 
-    /// Identity without one facet: questions that differ in that facet alone share it.
+    /// Identity without one facet: questions that differ in that facet alone share it. In a mirror the same organs bear
+    /// the other side's names, so there the draw pairs questions, not the names.
     pub fn pair_key(&self, facet: &str) -> String {
+        let drawn = facet == "mirror" && !self.bundle.is_empty();
+        let pair = if drawn { std::slice::from_ref(&self.bundle) } else { self.structures.as_slice() };
         let rest: BTreeMap<&String, &String> =
             self.facets.iter().filter(|(name, _)| *name != facet).collect();
-        crate::digest::Digest::new("situs-pair-2")
-            .json(&self.cases)
-            .json(&self.structures)
-            .json(&rest)
-            .short()
+        crate::digest::Digest::new("situs-pair-2").json(&self.cases).json(&pair).json(&rest).short()
     }
 }
 

@@ -6,6 +6,24 @@ use situs_core::run::{Comparison, RunSummary};
 /// Columns of the comparison table.
 pub(super) const COLUMNS: [&str; 6] = ["metric", "arms", "difference [95 %]", "n", "clusters", "p (Holm)"];
 
+/// Comparisons beyond which a terminal shows the leading metric alone.
+const MANY: usize = 12;
+
+/// The comparisons that a terminal shows: all of them, or where there are many those of the first metric between arms
+/// that do not read the answers.
+pub(super) fn told(summary: &RunSummary, all: bool) -> Vec<&Comparison> {
+    let leading = summary.comparisons.first().map(|first| first.metric.as_str());
+    let honest = |name: &str| summary.arms.iter().any(|arm| arm.name == name && arm.stamps.is_empty());
+    summary
+        .comparisons
+        .iter()
+        .filter(|one| {
+            all || summary.comparisons.len() <= MANY
+                || Some(one.metric.as_str()) == leading && honest(&one.a) && honest(&one.b)
+        })
+        .collect()
+}
+
 /// One row of the comparison table.
 pub(super) fn row(comparison: &Comparison) -> Vec<String> {
     vec![

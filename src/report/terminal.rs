@@ -35,11 +35,14 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
             .collect();
         let _ = write!(text, "\n{}\n{}\n", figures::slice_title(&slice), cell_table(&["arm"], &rows));
     }
-    if !summary.comparisons.is_empty() {
-        let rows = summary.comparisons.iter().map(compared::row).collect();
+    let compared = compared::told(summary, tables.all_facets);
+    if !compared.is_empty() {
+        let rest = summary.comparisons.len() - compared.len();
+        let more = if rest > 0 { format!(" ({rest} more in report.html)") } else { String::new() };
+        let rows = compared.into_iter().map(compared::row).collect();
         let _ = write!(
             text,
-            "\nPaired differences on the same questions\n{}\n",
+            "\nPaired differences on the same questions{more}\n{}\n",
             table(&compared::COLUMNS, rows, &[3, 4, 5])
         );
     }

@@ -5,14 +5,11 @@ use situs_core::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// PNG bytes by pixel digest.
 #[derive(Default)]
 pub struct StillMedia {
     pngs: BTreeMap<String, Arc<[u8]>>,
-    /// How often a picture was asked for.
-    pub asked: AtomicUsize,
     /// Where pictures are said to lie; empty: `/media`.
     pub folder: PathBuf,
 }
@@ -41,7 +38,6 @@ impl Media for StillMedia {
     }
 
     fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
         self.pngs
             .get(&image.pixels)
             .cloned()
