@@ -59,13 +59,29 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// # Errors
 /// When reading fails.
 pub fn sha256_of(mut reader: impl std::io::Read) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
+    let mut digest = FileDigest::default();
     let mut block = vec![0; 1 << 20];
     loop {
         match reader.read(&mut block)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&block[..count]),
+            0 => return Ok(digest.hex()),
+            count => digest.add(&block[..count]),
         }
+    }
+}
+
+/// SHA-256 of plain bytes that come in parts, as `sha256sum` prints it.
+#[derive(Clone, Default)]
+pub struct FileDigest(Sha256);
+
+impl FileDigest {
+    /// Adds the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Lower-case hexadecimal, 64 digits.
+    pub fn hex(&self) -> String {
+        hex(&self.0.clone().finalize())
     }
 }
 

@@ -1,12 +1,14 @@
-//! Bodies of requests: JSON with pictures in base64, encoded while they are sent.
+//! Bodies of requests: JSON with pictures in base64, read and encoded while they are sent.
 //!
-//! A body names its pictures and holds none: with dozens of requests in flight, each with dozens of slices, copies of
-//! them would be most of a run's memory.
+//! A body names its pictures and holds none, and their files are read a part at a time: with dozens of requests in
+//! flight, each with dozens of slices, whole files would be most of a run's memory.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use situs_core::digest::FileDigest;
 use situs_core::prelude::{Fault, ImageRef, Media};
-use std::io::Read;
+use std::fs::File;
+use std::io::{Error, Read};
 use std::sync::Arc;
 
 /// Bytes of a PNG file encoded at a time; a multiple of 3, so that no padding falls between two parts.
@@ -21,13 +23,13 @@ pub(crate) struct RequestBody {
 
 enum Piece {
     Text(Vec<u8>),
-    Picture { image: ImageRef, png_bytes: usize },
+    Picture { image: ImageRef, png_bytes: u64 },
 }
 
 impl Piece {
-    fn len(&self) -> usize {
+    fn len(&self) -> u64 {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) => text.len() as u64,
             Self::Picture { png_bytes, .. } => png_bytes.div_ceil(3) * 4,
         }
     }
@@ -50,7 +52,7 @@ impl RequestBody {
     /// # Errors
     /// When the picture cannot be read.
     pub(crate) fn picture(&mut self, image: &ImageRef, media: &dyn Media) -> Result<(), Fault> {
-        let png_bytes = media.png(image)?.len();
+        let png_bytes = PngBytes::open(image, media)?.len();
         self.before.push(Piece::Text(std::mem::take(&mut self.tail)));
         self.before.push(Piece::Picture { image: image.clone(), png_bytes });
         Ok(())
@@ -62,13 +64,72 @@ impl RequestBody {
     }
 
     /// Length in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.before.iter().map(Piece::len).sum::<usize>() + self.tail.len()
+    pub(crate) fn len(&self) -> u64 {
+        self.before.iter().map(Piece::len).sum::<u64>() + self.tail.len() as u64
     }
 
     /// Reads the body from its start.
     pub(crate) fn reader<'a>(&'a self, media: &'a dyn Media) -> BodyReader<'a> {
-        BodyReader { body: self, media, piece: 0, at: 0, png: None, digits: String::new(), sent: 0 }
+        BodyReader {
+            body: self,
+            media,
+            piece: 0,
+            at: 0,
+            png: None,
+            part: Vec::new(),
+            digits: String::new(),
+            sent: 0,
+        }
+    }
+}
+
+/// A PNG file while it is read: from the disk where the store has it as a file, else as the store gives it.
+enum PngBytes {
+    File { file: File, length: u64, digest: FileDigest, expected: String },
+    Whole { bytes: Arc<[u8]>, at: usize },
+}
+
+impl PngBytes {
+    fn open(image: &ImageRef, media: &dyn Media) -> Result<Self, Fault> {
+        let opened = media.path(&image.pixels).ok().and_then(|path| {
+            let file = File::open(path).ok()?;
+            let length = file.metadata().ok()?.len();
+            Some(Self::File { file, length, digest: FileDigest::default(), expected: image.png.clone() })
+        });
+        match opened {
+            Some(opened) => Ok(opened),
+            None => Ok(Self::Whole { bytes: media.png(image)?, at: 0 }),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::File { length, .. } => *length,
+            Self::Whole { bytes, .. } => bytes.len() as u64,
+        }
+    }
+
+    /// The next bytes into `part`, empty at the end.
+    ///
+    /// # Errors
+    /// At the end of a file that is not the one that was stored, so that a request with other pixels is never complete.
+    fn next(&mut self, part: &mut Vec<u8>) -> std::io::Result<()> {
+        part.clear();
+        match self {
+            Self::File { file, digest, expected, .. } => {
+                file.by_ref().take(ENCODED_TOGETHER as u64).read_to_end(part)?;
+                digest.add(part);
+                if part.len() < ENCODED_TOGETHER && digest.hex() != *expected {
+                    return Err(Error::other("the PNG file was changed after it was written"));
+                }
+            }
+            Self::Whole { bytes, at } => {
+                let rest = bytes.get(*at..).unwrap_or_default();
+                part.extend_from_slice(&rest[..rest.len().min(ENCODED_TOGETHER)]);
+                *at += part.len();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -78,29 +139,29 @@ pub(crate) struct BodyReader<'a> {
     media: &'a dyn Media,
     /// Piece being read; the tail comes after the last.
     piece: usize,
-    /// Bytes of the piece that were taken: of its text, or of its PNG file.
+    /// Bytes of the piece's text that were given.
     at: usize,
-    png: Option<Arc<[u8]>>,
-    /// Base64 digits of a part of the picture, and how many of them were given.
+    png: Option<PngBytes>,
+    /// A part of the picture, its base64 digits, and how many of them were given.
+    part: Vec<u8>,
     digits: String,
     sent: usize,
 }
 
 impl BodyReader<'_> {
     /// Encodes the next part of a picture; `false` at its end.
-    fn encode(&mut self, image: &ImageRef, png_bytes: usize) -> std::io::Result<bool> {
-        let png = match &self.png {
+    fn encode(&mut self, image: &ImageRef, png_bytes: u64) -> std::io::Result<bool> {
+        let png = match &mut self.png {
             Some(png) => png,
-            None => self.png.insert(self.media.png(image).map_err(std::io::Error::other)?),
+            None => self.png.insert(PngBytes::open(image, self.media).map_err(Error::other)?),
         };
         if png.len() != png_bytes {
-            return Err(std::io::Error::other(format!("picture {} was replaced", image.pixels)));
+            return Err(Error::other(format!("picture {} was replaced", image.pixels)));
         }
-        let part = png.get(self.at..(self.at + ENCODED_TOGETHER).min(png.len())).unwrap_or_default();
-        self.at += part.len();
+        png.next(&mut self.part)?;
         self.sent = 0;
         self.digits.clear();
-        STANDARD.encode_string(part, &mut self.digits);
+        STANDARD.encode_string(&self.part, &mut self.digits);
         Ok(!self.digits.is_empty())
     }
 
@@ -200,11 +261,58 @@ mod tests {
                         count => read.extend_from_slice(&part[..count]),
                     }
                 }
-                assert_eq!(read.len(), body.len(), "{length} bytes in steps of {step}");
+                assert_eq!(read.len() as u64, body.len(), "{length} bytes in steps of {step}");
                 let texts: Vec<String> = serde_json::from_slice(&read).unwrap();
                 assert_eq!(STANDARD.decode(&texts[0]).unwrap(), *Lengths.png(&picture(length)).unwrap());
                 assert_eq!(STANDARD.decode(&texts[1]).unwrap(), *Lengths.png(&picture(7)).unwrap());
             }
+        }
+    }
+
+    /// One picture as a file, as the store of a run has it.
+    struct OneFile(PathBuf);
+
+    impl Media for OneFile {
+        fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
+            Lengths.volume(volume)
+        }
+        fn segmentation(&self, case: &Case) -> Result<Arc<Segmentation>, Fault> {
+            Lengths.segmentation(case)
+        }
+        fn put_picture(&self, picture: &Picture) -> Result<ImageRef, Fault> {
+            Lengths.put_picture(picture)
+        }
+        fn png(&self, _: &ImageRef) -> Result<Arc<[u8]>, Fault> {
+            Err(Fault::internal("the file is there"))
+        }
+        fn put_volume(&self, shape: [usize; 3], voxels: &[f32]) -> Result<VolumeRef, Fault> {
+            Lengths.put_volume(shape, voxels)
+        }
+        fn path(&self, _: &str) -> Result<PathBuf, Fault> {
+            Ok(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn files_are_sent_as_they_were_stored_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        for length in [0, 5, ENCODED_TOGETHER - 1, ENCODED_TOGETHER, 2 * ENCODED_TOGETHER + 1] {
+            let media = OneFile(folder.path().join(length.to_string()));
+            let bytes = Lengths.png(&picture(length)).unwrap();
+            std::fs::write(&media.0, &bytes).unwrap();
+            let image = ImageRef { png: situs_core::digest::sha256_hex(&bytes), ..picture(length) };
+            let mut body = RequestBody::default();
+            body.picture(&image, &media).unwrap();
+            let mut sent = String::new();
+            body.reader(&media).read_to_string(&mut sent).unwrap();
+            assert_eq!(sent.len() as u64, body.len());
+            assert_eq!(STANDARD.decode(&sent).unwrap(), *bytes);
+
+            let changed = ImageRef { png: "another".to_owned(), ..image };
+            let mut body = RequestBody::default();
+            body.picture(&changed, &media).unwrap();
+            let error = body.reader(&media).read_to_end(&mut Vec::new()).unwrap_err();
+            assert!(error.to_string().contains("changed"), "{error}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Where Google answers.
 const OFFICIAL: &str = "https://generativelanguage.googleapis.com/v1beta";
 /// Largest request with pictures inside that the service takes, in bytes, as documented.
-const MAX_INLINE_BYTES: usize = 20 << 20;
+const MAX_INLINE_BYTES: u64 = 20 << 20;
 /// Fields of `generationConfig` that come from the sampler.
 const SAMPLED_FIELDS: [&str; 5] = ["temperature", "topP", "topK", "seed", "maxOutputTokens"];
 /// Fields of the body that are written here.
