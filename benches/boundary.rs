@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use situs_core::fault::file_fault;
 use situs_core::prelude::*;
 use situs_core::registry::{Registry, Slot};
-use situs_core::run::MediaStore;
+use situs_core::run::{MediaStore, RunMedia};
 use situs_core::volume::{VolumeStore, catalogue_entry};
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,32 +69,6 @@ fn added(rounds: u64, mut plain: impl FnMut(), mut across: impl FnMut()) -> Dura
     Duration::from_nanos(median.saturating_mul(rounds))
 }
 
-struct Room {
-    volumes: VolumeStore,
-    pictures: MediaStore,
-}
-
-impl Media for Room {
-    fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
-        self.volumes.volume(volume)
-    }
-    fn segmentation(&self, case: &Case) -> Result<Arc<Segmentation>, Fault> {
-        self.volumes.segmentation(case)
-    }
-    fn put_picture(&self, picture: &Picture) -> Result<ImageRef, Fault> {
-        self.pictures.put_picture(picture)
-    }
-    fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
-        self.pictures.png(image)
-    }
-    fn put_volume(&self, shape_zyx: [usize; 3], voxels: &[f32]) -> Result<VolumeRef, Fault> {
-        self.pictures.put_volume(shape_zyx, voxels)
-    }
-    fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
-        self.pictures.path(digest)
-    }
-}
-
 fn samplers(criterion: &mut Criterion, sides: &[(&str, &Registry)]) -> Result<(), Fault> {
     let mut group = criterion.benchmark_group("boundary");
     let values: Vec<f32> = (0..VOCABULARY as u64).map(|at| Draw::new(1).of(at).unit() as f32).collect();
@@ -131,7 +105,7 @@ fn questions(criterion: &mut Criterion, sides: &[(&str, &Registry)]) -> Result<(
     for (side, registry) in sides {
         let dataset: Arc<dyn Dataset> = Arc::from(build::<dyn Dataset>(registry, json!({}))?);
         let volumes = VolumeStore::new(Arc::clone(&dataset), 1 << 30, false);
-        let room = Room { volumes, pictures: MediaStore::new(folder.clone()) };
+        let room = RunMedia { volumes, pictures: MediaStore::new(folder.clone()) };
         let case = dataset.case(0)?;
         let entry = catalogue_entry(&case, &room.volumes)?;
         let catalogue = Catalogue { digest: "d".to_owned(), cases: vec![entry.clone()] };

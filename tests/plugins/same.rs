@@ -6,7 +6,7 @@ use situs_core::config::{Overrides, RunConfig};
 use situs_core::model_backend::{DeviceLogits, EmbeddingSource};
 use situs_core::prelude::*;
 use situs_core::registry::{Kind, Params, Registry, Slot};
-use situs_core::run::{self, MediaStore, RunOptions, Silent};
+use situs_core::run::{self, MediaStore, RunMedia, RunOptions, Silent};
 use situs_core::volume::VolumeStore;
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -38,47 +38,17 @@ fn both<S: Slot + ?Sized>(params: Value) -> [Box<S>; 2] {
     [linked(), loaded()].map(|registry| build::<S>(&registry, params.clone()).unwrap())
 }
 
-/// Volumes of the data set `toy`, and pictures in a passing folder.
-pub(crate) struct Room {
-    volumes: VolumeStore,
-    pictures: MediaStore,
-    _folder: tempfile::TempDir,
-}
-
-impl Room {
-    fn new(dataset: Box<dyn Dataset>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self {
-            volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, false),
-            pictures: MediaStore::new(folder.path().join("media")),
-            _folder: folder,
-        }
+/// Volumes of a data set, and a folder of pictures that all tests share: equal names are equal files.
+fn room_of(dataset: Box<dyn Dataset>, mirrored: bool) -> RunMedia {
+    RunMedia {
+        volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, mirrored),
+        pictures: MediaStore::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("toy-media")),
     }
 }
 
-impl Media for Room {
-    fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
-        self.volumes.volume(volume)
-    }
-    fn segmentation(&self, case: &Case) -> Result<Arc<Segmentation>, Fault> {
-        self.volumes.segmentation(case)
-    }
-    fn put_picture(&self, picture: &Picture) -> Result<ImageRef, Fault> {
-        self.pictures.put_picture(picture)
-    }
-    fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
-        self.pictures.png(image)
-    }
-    fn put_volume(&self, shape_zyx: [usize; 3], voxels: &[f32]) -> Result<VolumeRef, Fault> {
-        self.pictures.put_volume(shape_zyx, voxels)
-    }
-    fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
-        self.pictures.path(digest)
-    }
-}
-
-pub(crate) fn room() -> Room {
-    Room::new(build(&linked(), json!({"use": "toy"})).unwrap())
+/// Volumes and pictures of the data set `toy`.
+pub(crate) fn room() -> RunMedia {
+    room_of(build(&linked(), json!({"use": "toy"})).unwrap(), false)
 }
 
 #[test]
@@ -135,7 +105,7 @@ fn data_sets_give_the_same_cases_and_voxels() {
 
 pub(crate) fn asked(
     family: &dyn QuestionFamily,
-    room: &Room,
+    room: &RunMedia,
     replies: &Replies,
     case: usize,
 ) -> Result<Asked, Fault> {
@@ -189,7 +159,7 @@ fn families_ask_read_and_consult_alike() {
 
 #[test]
 fn a_damaged_volume_is_the_same_fault_to_both() {
-    let damaged = Room::new(build(&linked(), json!({"use": "toy", "damaged": true})).unwrap());
+    let damaged = room_of(build(&linked(), json!({"use": "toy", "damaged": true})).unwrap(), false);
     let [a, b] = both::<dyn PromptRenderer>(json!({"use": "toy"}));
     let case = build::<dyn Dataset>(&linked(), json!({"use": "toy"})).unwrap().case(1).unwrap();
     let question = &questions(&*both::<dyn QuestionFamily>(json!({"use": "toy"}))[0])[0];
@@ -222,7 +192,7 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
     let case = dataset.case(0).unwrap();
     let question = &questions(&*both::<dyn QuestionFamily>(json!({"use": "toy"}))[0])[0];
     let mirrored =
-        Room { volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, true), ..room() };
+        room_of(dataset, true);
     let plain = room();
     for room in [&plain, &mirrored, &plain, &plain, &mirrored] {
         assert_eq!(a.render(&[&case], question, room), b.render(&[&case], question, room));
@@ -231,7 +201,7 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
     assert_ne!(one.unwrap(), other.unwrap());
 }
 
-fn request(room: &Room) -> Request {
+fn request(room: &RunMedia) -> Request {
     let picture = Picture { width: 2, height: 1, rgb: vec![1, 2, 3, 4, 5, 6] };
     let first = room.put_picture(&picture).unwrap();
     let other = room.put_picture(&Picture { width: 1, height: 2, ..picture }).unwrap();

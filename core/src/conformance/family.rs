@@ -1,6 +1,7 @@
 //! Laws of question families.
 
 use super::room::{Room, Stored, orders};
+use crate::run::RunMedia;
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
@@ -37,7 +38,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>, kit: &Kit) {
 
 fn asked(sheet: &Sheet<'_>, kit: &Kit) -> Result<Vec<Question>, Not> {
     let (case, room) = first_room(kit)?;
-    let entry = catalogue_entry(&case, &room.store)?;
+    let entry = catalogue_entry(&case, &room.volumes)?;
     let family = sheet.build::<dyn QuestionFamily>()?;
     ask(family.as_ref(), kit.dataset.as_ref(), &case, entry, &room)
 }
@@ -48,7 +49,7 @@ fn ask(
     dataset: &dyn Dataset,
     case: &Case,
     entry: CatalogueEntry,
-    room: &Room,
+    room: &RunMedia,
 ) -> Result<Vec<Question>, Not> {
     let catalogue = Catalogue { digest: entry.volume_id.clone(), cases: vec![entry.clone()] };
     let mut replies = Replies::default();
@@ -133,9 +134,9 @@ fn unreadable(sheet: &Sheet<'_>, kit: &Kit) -> Law {
 fn positions(sheet: &Sheet<'_>, kit: &Kit, mirrored: bool) -> Law {
     let room = Room::new(Arc::clone(&kit.dataset), mirrored)?;
     let case = kit.dataset.case(0)?;
-    let entry = catalogue_entry(&case, &room.store)?;
+    let entry = catalogue_entry(&case, &room.volumes)?;
     let family = sheet.build::<dyn QuestionFamily>()?;
-    let seen = room.store.seen(&case);
+    let seen = room.volumes.seen(&case);
     let measured = entry.measured.structures.clone();
     let mut looked_at = 0;
     for question in ask(family.as_ref(), kit.dataset.as_ref(), &seen, entry, &room)? {
@@ -168,7 +169,7 @@ fn stored(sheet: &Sheet<'_>, kit: &Kit) -> Law {
         let stored = Arc::new(Stored::new(kit.dataset.as_ref(), &case, &room, order)?);
         let own = Room::new(Arc::clone(&stored) as Arc<dyn Dataset>, false)?;
         let case = stored.case(0)?;
-        let entry = catalogue_entry(&case, &own.store)?;
+        let entry = catalogue_entry(&case, &own.volumes)?;
         let family = sheet.build::<dyn QuestionFamily>()?;
         let questions = ask(family.as_ref(), stored.as_ref(), &case, entry, &own)?;
         match &expected {

@@ -1,6 +1,7 @@
 //! Laws of renderers.
 
 use super::room::{Room, Stored, orders};
+use crate::run::RunMedia;
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
@@ -46,7 +47,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>, kit: &Kit) {
 }
 
 /// A question about nothing that shows the middle slice of a plane, or a stack of three, as a radiologist sees them.
-fn question(case: &Case, room: &Room, plane: Plane, stack: bool) -> Result<Question, Not> {
+fn question(case: &Case, room: &RunMedia, plane: Plane, stack: bool) -> Result<Question, Not> {
     let Some(image) = case.volumes.first() else { return skipped("the case has no image") };
     let slice = room.volume(image)?.grid.shape[plane.through().index()] / 2;
     let scene = Scene {
@@ -79,7 +80,7 @@ fn question(case: &Case, room: &Room, plane: Plane, stack: bool) -> Result<Quest
     })
 }
 
-fn drawn(sheet: &Sheet<'_>, case: &Case, room: &Room, plane: Plane) -> Result<Prompt, Not> {
+fn drawn(sheet: &Sheet<'_>, case: &Case, room: &RunMedia, plane: Plane) -> Result<Prompt, Not> {
     let renderer = sheet.build::<dyn PromptRenderer>()?;
     let draw = |stack| Ok(renderer.render(&[case], &question(case, room, plane, stack)?, room));
     // A slice, or for renderers of volumes a stack.
@@ -134,7 +135,7 @@ fn mirrored(sheet: &Sheet<'_>, kit: &Kit) -> Law {
     let twin = Room::new(Arc::clone(&kit.dataset), true)?;
     for plane in [Plane::Axial, Plane::Coronal] {
         let one = drawn(sheet, &case, &room, plane)?;
-        let other = drawn(sheet, &twin.store.seen(&case), &twin, plane)?;
+        let other = drawn(sheet, &twin.volumes.seen(&case), &twin, plane)?;
         let (one, other) = (pictured(&one)?, pictured(&other)?);
         same("number of pictures", &one.len(), &other.len())?;
         for (one, other) in one.into_iter().zip(other) {

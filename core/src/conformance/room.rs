@@ -3,13 +3,14 @@
 use crate::case::{Case, DatasetCard, StructureSource, VolumeRef, VolumeSource};
 use crate::dataset::Dataset;
 use crate::fault::{Fault, file_fault};
-use crate::media::{Media, Picture};
+use crate::media::Picture;
 use crate::prompt::ImageRef;
-use crate::run::MediaStore;
+use crate::run::{MediaStore, RunMedia};
 use crate::space::Affine;
 use crate::structure::Grid;
-use crate::volume::{Segmentation, Volume, VolumeStore};
+use crate::volume::{Volume, VolumeStore};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,8 +46,7 @@ impl Drop for Passing {
 
 /// The volumes of a data set and the pictures drawn of them.
 pub(super) struct Room {
-    pub(super) store: VolumeStore,
-    pictures: MediaStore,
+    media: RunMedia,
     _folder: Passing,
 }
 
@@ -56,8 +56,10 @@ impl Room {
     pub(super) fn new(dataset: Arc<dyn Dataset>, mirrored: bool) -> Result<Self, Fault> {
         let folder = Passing::new()?;
         Ok(Self {
-            store: VolumeStore::new(dataset, BUDGET, mirrored),
-            pictures: MediaStore::new(folder.path().join("media")),
+            media: RunMedia {
+                volumes: VolumeStore::new(dataset, BUDGET, mirrored),
+                pictures: MediaStore::new(folder.path().join("media")),
+            },
             _folder: folder,
         })
     }
@@ -67,7 +69,7 @@ impl Room {
     /// # Errors
     /// When there is none of that name.
     pub(super) fn picture(&self, image: &ImageRef) -> Result<Picture, Fault> {
-        let png = self.png(image)?;
+        let png = self.pictures.png(image)?;
         let decoded = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
             .map_err(|error| Fault::data(format!("a stored picture cannot be decoded: {error}")))?
             .into_rgb8();
@@ -76,29 +78,11 @@ impl Room {
     }
 }
 
-impl Media for Room {
-    fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
-        self.store.volume(volume)
-    }
+impl Deref for Room {
+    type Target = RunMedia;
 
-    fn segmentation(&self, case: &Case) -> Result<Arc<Segmentation>, Fault> {
-        self.store.segmentation(case)
-    }
-
-    fn put_picture(&self, picture: &Picture) -> Result<ImageRef, Fault> {
-        self.pictures.put_picture(picture)
-    }
-
-    fn png(&self, image: &ImageRef) -> Result<Arc<[u8]>, Fault> {
-        self.pictures.png(image)
-    }
-
-    fn put_volume(&self, shape_zyx: [usize; 3], voxels: &[f32]) -> Result<VolumeRef, Fault> {
-        self.pictures.put_volume(shape_zyx, voxels)
-    }
-
-    fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
-        self.pictures.path(digest)
+    fn deref(&self) -> &RunMedia {
+        &self.media
     }
 }
 
@@ -127,11 +111,11 @@ pub(super) struct Stored {
 impl Stored {
     /// # Errors
     /// A case without label map, and what keeps files from being written.
-    pub(super) fn new(dataset: &dyn Dataset, case: &Case, room: &Room, order: Order) -> Result<Self, Fault> {
+    pub(super) fn new(dataset: &dyn Dataset, case: &Case, room: &RunMedia, order: Order) -> Result<Self, Fault> {
         let folder = Passing::new()?;
         let stored = |volume: &VolumeRef, what: &str| -> Result<VolumeRef, Fault> {
             let path = folder.path().join(format!("{what}.nii"));
-            let loaded = room.volume(volume)?;
+            let loaded = room.volumes.volume(volume)?;
             write_nifti(&path, &loaded, order)?;
             Ok(VolumeRef { id: volume.id.clone(), source: VolumeSource::File { path } })
         };
@@ -140,7 +124,7 @@ impl Stored {
         };
         let image = case.volumes.first().ok_or_else(|| Fault::data(format!("{} has no image", case.name)))?;
         let named: BTreeMap<u32, String> = match names.is_empty() {
-            true => room.volume(labels)?.names.clone(),
+            true => room.volumes.volume(labels)?.names.clone(),
             false => names.clone(),
         };
         let structures = StructureSource::LabelMap { volume: stored(labels, "labels")?, names: named };

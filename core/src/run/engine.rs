@@ -296,9 +296,10 @@ impl<'a> Job<'a> {
         work: impl FnOnce(&Desk<'_>, &VolumeStore) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         let run = &self.manifest.run;
-        let volumes = VolumeStore::new(Arc::clone(&self.parts.dataset), run.cache_mb << 20, run.mirrored);
-        let pictures = MediaStore::new(self.locked.file("media"));
-        let media = RunMedia { volumes: &volumes, pictures: &pictures };
+        let media = RunMedia {
+            volumes: VolumeStore::new(Arc::clone(&self.parts.dataset), run.cache_mb << 20, run.mirrored),
+            pictures: MediaStore::new(self.locked.file("media")),
+        };
         let (journal, index) = Journal::open(&self.locked.file("journal.jsonl"))?;
         let gates = self
             .parts
@@ -323,7 +324,7 @@ impl<'a> Job<'a> {
             fatal: Mutex::new(None),
             counts: Counts::default(),
         };
-        let outcome = work(&desk, &volumes);
+        let outcome = work(&desk, &media.volumes);
         match outcome {
             Err(_) if self.options.stop.load(Ordering::Relaxed) => Err(RunError::Interrupted),
             other => other,

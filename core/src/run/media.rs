@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The volume store of a data set and the picture store of a run folder.
-pub struct RunMedia<'a> {
+pub struct RunMedia {
     /// Voxels.
-    pub volumes: &'a VolumeStore,
+    pub volumes: VolumeStore,
     /// Pictures.
-    pub pictures: &'a MediaStore,
+    pub pictures: MediaStore,
 }
 
-impl Media for RunMedia<'_> {
+impl Media for RunMedia {
     fn volume(&self, volume: &VolumeRef) -> Result<Arc<Volume>, Fault> {
         self.volumes.volume(volume)
     }

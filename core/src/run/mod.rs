@@ -31,6 +31,7 @@ pub use exit::{Exit, RunError, exit_of};
 pub use folder::{read_json, write_json, write_whole};
 pub use journal::{Index, Journal, Line, Place};
 pub use manifest::{ArmManifest, Manifest};
+pub use media::RunMedia;
 pub use media_store::{MediaStore, encode_png, pixel_digest};
 pub use plan::{PlanFile, QuestionReader, file_sha256};
 pub use progress::{Progress, Silent};
