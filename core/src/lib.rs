@@ -11,6 +11,9 @@
 //!
 //! A component is a struct of parameters in [`component!`] plus one of the six spec traits; nothing else names it.
 
+#[cfg(test)]
+extern crate self as situs_core;
+
 pub mod build_context;
 pub mod case;
 pub mod config;

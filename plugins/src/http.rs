@@ -11,6 +11,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::unversioned::transport::DefaultConnector;
 
+/// Buffers of a connection, one in each direction; the headers of a reply have to fit. There are dozens of connections.
+const BUFFER_BYTES: usize = 32 << 10;
 /// Largest reply that is read, in bytes; replies are text.
 const MAX_REPLY_BYTES: u64 = 32 << 20;
 /// Most characters of a server's message that are quoted.
@@ -120,6 +122,8 @@ fn agent(timeout: Duration, connections: usize) -> ureq::Agent {
         .timeout_connect(Some(timeout.min(Duration::from_secs(20))))
         .max_idle_connections(connections)
         .max_idle_connections_per_host(connections)
+        .input_buffer_size(BUFFER_BYTES)
+        .output_buffer_size(BUFFER_BYTES)
         .user_agent(concat!("situs/", env!("CARGO_PKG_VERSION")))
         .build();
     ureq::Agent::with_parts(config, DefaultConnector::default(), KnownAddresses::default())

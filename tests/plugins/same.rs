@@ -191,8 +191,7 @@ fn a_renderer_sees_the_voxels_that_are_there_now() {
     let dataset = build::<dyn Dataset>(&linked(), json!({"use": "toy"})).unwrap();
     let case = dataset.case(0).unwrap();
     let question = &questions(&*both::<dyn QuestionFamily>(json!({"use": "toy"}))[0])[0];
-    let mirrored =
-        room_of(dataset, true);
+    let mirrored = room_of(dataset, true);
     let plain = room();
     for room in [&plain, &mirrored, &plain, &plain, &mirrored] {
         assert_eq!(a.render(&[&case], question, room), b.render(&[&case], question, room));

@@ -1,7 +1,6 @@
 //! Laws of question families.
 
 use super::room::{Room, Stored, orders};
-use crate::run::RunMedia;
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
@@ -10,6 +9,7 @@ use crate::question::Question;
 use crate::question_family::{AskContext, Asked, QuestionFamily};
 use crate::record::AnswerState;
 use crate::reply::{Replies, Reply};
+use crate::run::RunMedia;
 use crate::structure::{Catalogue, CatalogueEntry};
 use crate::volume::catalogue_entry;
 use std::sync::Arc;

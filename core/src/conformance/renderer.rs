@@ -1,7 +1,6 @@
 //! Laws of renderers.
 
 use super::room::{Room, Stored, orders};
-use crate::run::RunMedia;
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
@@ -10,6 +9,7 @@ use crate::media::{Media as _, Picture};
 use crate::prompt::{Part, Prompt};
 use crate::prompt_renderer::PromptRenderer;
 use crate::question::{Evidence, Question};
+use crate::run::RunMedia;
 use crate::scene::{Backdrop, Scene};
 use crate::space::{Plane, Preset};
 use std::collections::BTreeMap;

@@ -111,7 +111,12 @@ pub(super) struct Stored {
 impl Stored {
     /// # Errors
     /// A case without label map, and what keeps files from being written.
-    pub(super) fn new(dataset: &dyn Dataset, case: &Case, room: &RunMedia, order: Order) -> Result<Self, Fault> {
+    pub(super) fn new(
+        dataset: &dyn Dataset,
+        case: &Case,
+        room: &RunMedia,
+        order: Order,
+    ) -> Result<Self, Fault> {
         let folder = Passing::new()?;
         let stored = |volume: &VolumeRef, what: &str| -> Result<VolumeRef, Fault> {
             let path = folder.path().join(format!("{what}.nii"));

@@ -15,11 +15,11 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The lengths; at most four count.
+    #[inline]
     pub(crate) fn new(sides: &[usize]) -> Self {
-        let dimensions = sides.len().min(MAX_DIMENSIONS);
         let mut all = [1; MAX_DIMENSIONS];
-        all[..dimensions].copy_from_slice(&sides[..dimensions]);
-        Self { sides: all, dimensions }
+        all.iter_mut().zip(sides).for_each(|(own, side)| *own = *side);
+        Self { sides: all, dimensions: sides.len().min(MAX_DIMENSIONS) }
     }
 
     /// The lengths.
@@ -28,8 +28,10 @@ impl Shape {
     }
 
     /// Number of elements, unless it overflows.
+    #[inline]
     fn elements(&self) -> Option<usize> {
-        self.sides().iter().try_fold(1usize, |product, side| product.checked_mul(*side))
+        // Dimensions that are not there have length 1.
+        self.sides.iter().try_fold(1usize, |product, side| product.checked_mul(*side))
     }
 }
 
@@ -104,36 +106,35 @@ impl<'a> View<'a> {
     ///
     /// # Safety
     /// `shape` must point at `ndim` lengths and `data` at as many elements as they say, both for the lifetime chosen.
+    #[inline]
     pub(crate) unsafe fn from_abi(tensor: &abi::Tensor, most_bytes: usize) -> Result<View<'a>, Fault> {
-        let wrong = |what: String| Err(Fault::internal(format!("a malformed tensor: {what}")));
         let dimensions = tensor.ndim as usize;
         if dimensions > MAX_DIMENSIONS {
-            return wrong(format!("{dimensions} dimensions, at most {MAX_DIMENSIONS} are allowed"));
+            return malformed(format_args!("{dimensions} dimensions, at most {MAX_DIMENSIONS} are allowed"));
         }
         if dimensions > 0 && (tensor.shape.is_null() || !tensor.shape.is_aligned()) {
-            return wrong("its shape is null or misaligned".to_owned());
+            return malformed(format_args!("its shape is null or misaligned"));
         }
-        let sides = if dimensions == 0 {
-            &[]
-        } else {
-            // SAFETY: not null, aligned, and the caller vouches for `ndim` lengths.
-            unsafe { std::slice::from_raw_parts(tensor.shape, dimensions) }
-        };
+        // SAFETY: not null and aligned unless empty, and the caller vouches for `ndim` lengths.
+        let sides = unsafe { elements_at(tensor.shape, dimensions) };
         let shape = Shape::new(sides);
         let width = match tensor.dtype {
             1 => 1,
             2 | 3 => 4,
             4 => 8,
-            other => return wrong(format!("element type {other} is unknown")),
+            other => return malformed(format_args!("element type {other} is unknown")),
         };
         let elements = match shape.elements() {
             Some(elements) if elements.checked_mul(width).is_some_and(|bytes| bytes <= most_bytes) => {
                 elements
             }
-            _ => return wrong(format!("shape {sides:?} is above the limit of {most_bytes} bytes here")),
+            _ => {
+                let what = format_args!("shape {sides:?} is above the limit of {most_bytes} bytes here");
+                return malformed(what);
+            }
         };
-        if elements > 0 && (tensor.data.is_null() || !(tensor.data.addr()).is_multiple_of(width)) {
-            return wrong("its data are null or misaligned".to_owned());
+        if elements > 0 && (tensor.data.is_null() || tensor.data.addr() & (width - 1) != 0) {
+            return malformed(format_args!("its data are null or misaligned"));
         }
         // SAFETY: not null, aligned to the element, and the caller vouches for the elements.
         let data = unsafe {
@@ -148,10 +149,17 @@ impl<'a> View<'a> {
     }
 }
 
+/// Apart from the checks, which run several times in each step.
+#[cold]
+fn malformed<T>(what: std::fmt::Arguments<'_>) -> Result<T, Fault> {
+    Err(Fault::internal(format!("a malformed tensor: {what}")))
+}
+
 /// A slice that may be empty at any pointer.
 ///
 /// # Safety
 /// As [`std::slice::from_raw_parts`] when `count` is not 0.
+#[inline]
 pub(crate) unsafe fn elements_at<'a, T>(pointer: *const T, count: usize) -> &'a [T] {
     if count == 0 {
         return &[];

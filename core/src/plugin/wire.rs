@@ -421,9 +421,9 @@ pub(crate) struct Consult<'a> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ScoreOf<'a> {
     pub(crate) record: Cow<'a, Record>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) replies: Vec<(Cow<'a, Key>, Cow<'a, Reply>)>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Cow<'a, Key>>,
 }
 
@@ -443,11 +443,16 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Resul
     serde_json::from_slice(bytes).map_err(|error| Fault::internal(format!("{what} cannot be read: {error}")))
 }
 
+/// What a question or a record takes; a buffer that grew to it would be moved five times.
+const USUAL_BYTES: usize = 4096;
+
 /// Writes a message.
 ///
 /// # Errors
 /// Never for the messages of this module.
 pub(crate) fn write(message: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(message)
-        .map_err(|error| Fault::internal(format!("cannot be written as JSON: {error}")))
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, message)
+        .map_err(|error| Fault::internal(format!("cannot be written as JSON: {error}")))?;
+    Ok(bytes)
 }

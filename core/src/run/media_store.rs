@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Longest side of a picture that is stored, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
-/// Most bytes of PNG files kept in memory.
-const RECENT_BYTES: usize = 12 << 20;
+/// Most bytes of PNG files kept in memory: for models in this process, which ask for a picture just after it was drawn.
+const RECENT_BYTES: usize = 4 << 20;
 
 /// The folder `media/` of a run: `<pixel digest>.png` for pictures, `<digest>.npy` for volumes made for a model.
 ///

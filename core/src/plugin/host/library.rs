@@ -129,7 +129,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What this host offers, made when the first library is loaded.
-fn host_table() -> *const abi::Host {
+pub(super) fn host_table() -> *const abi::Host {
     struct Table(abi::Host);
     // SAFETY: constant; its pointers are to constants.
     unsafe impl Send for Table {}
@@ -188,7 +188,7 @@ unsafe extern "C" fn log(level: u32, pointer: *const u8, length: usize) {
 ///
 /// # Safety
 /// `table` is null or points at a plug-in's table that lives as long as the process, `size` bytes long.
-unsafe fn rows_of(
+pub(super) unsafe fn rows_of(
     table: *const abi::Plugin,
     path: PathBuf,
     sha256: String,

@@ -5,6 +5,8 @@ mod component;
 mod dataset;
 mod family;
 mod handle;
+#[cfg(test)]
+mod in_process;
 mod lender;
 mod library;
 mod metric;
