@@ -62,7 +62,8 @@ fn a_figure_stands_beside_its_settings_and_every_pair_has_a_value() {
     assert_eq!((&plain["corpus"], &plain["pairs"][0]["value"]), (&json!(0.25), &json!(0.5)));
     let bleu = scored("bleu", &path, &["--set", "lowercase=true"]);
     assert!(bleu["signature"].as_str().unwrap().contains("case:lc"));
-    assert!(bleu["corpus"].as_f64().unwrap() > 1.0, "0 to 100");
+    assert!(bleu["pairs"][0]["value"].as_f64().unwrap() > 1.0, "0 to 100, with effective order");
+    assert_eq!(bleu["corpus"], 0.0, "without it, a corpus that has no four words in a row has no BLEU");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Runs whose answers are graded by judges: half-way killed, half broken, replayed without a server.
 
 use crate::program::{
-    LIMIT, differing, exits, finals, journal, json, of_kind, run, situs, start, wait_until,
+    LIMIT, differing, exits, finals, journal, json, of_kind, refused, run, situs, small, start, wait_until,
 };
 use crate::stub_server::{Act, Seen, StubServer};
 use serde_json::{Value, json};
@@ -202,10 +202,39 @@ fn a_graded_run_is_scored_again_and_replayed_without_a_server() {
 }
 
 #[test]
+fn a_prompt_of_ones_own_lies_beside_the_config_and_its_digest_in_the_manifest() {
+    let server = StubServer::chat(grades);
+    let (home, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let prompt = "{% for item in items %}\nCandidate answer: {{ item.prediction | quoted }}{% endfor %}";
+    std::fs::write(home.path().join("own.jinja"), prompt).unwrap();
+    let config = format!(
+        "{}\n[metrics.judge]\nrole = \"ada\"\nasking = {{ prompt = \"own.jinja\" }}\n\n\
+         [models.ada]\nuse = \"openai\"\nname = \"ada\"\nbase_url = \"{}\"\n",
+        include_str!("../../examples/mis-ground.toml"),
+        server.base_url()
+    );
+    let path = home.path().join("own.toml");
+    std::fs::write(&path, config).unwrap();
+    let mut flags = small(folder.path());
+    flags[0] = path.to_str().unwrap().to_owned();
+    let mut command = situs(&["run"]);
+    command.args(flags).args(["--limit", &LIMIT.to_string()]);
+    let printed = json(command, 0);
+    let asked = server.seen().into_iter().find(|seen| seen.method == "POST").unwrap().chat_text();
+    assert!(asked.trim_start().starts_with("Candidate answer: "), "{asked}");
+    let digest = situs_core::digest::sha256_hex(prompt.as_bytes());
+    assert!(printed["summary"]["signatures"]["judge"].as_str().unwrap().ends_with(&digest));
+    // From another folder the prompt is still found.
+    let before = finals(folder.path());
+    exits(situs(&["score", folder.path().to_str().unwrap()]), 0);
+    assert_eq!(differing(&finals(folder.path()), &before), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_judge_that_is_not_there_ends_the_run_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let output = graded(folder.path(), "http://127.0.0.1:9/v1", &[]).output().unwrap();
-    crate::program::refused(&output, 5, &["role '", "127.0.0.1:9"]);
+    refused(&output, 5, &["role '", "127.0.0.1:9"]);
     assert_eq!(of_kind(&journal(folder.path()), "reply"), LIMIT, "the answers are kept");
 }
 
@@ -215,5 +244,5 @@ fn a_judge_without_a_model_is_refused() {
     let flags =
         ["--model", "random", "--set", "metrics.judge.use=judge", "--set", "metrics.judge.role=nobody"];
     let output = run(folder.path(), &flags).output().unwrap();
-    crate::program::refused(&output, 2, &["no model is bound to the role 'nobody'", "[models.nobody]"]);
+    refused(&output, 2, &["no model is bound to the role 'nobody'", "[models.nobody]"]);
 }
