@@ -11,6 +11,7 @@ mod plan;
 mod plugin;
 mod progress;
 mod reproduce;
+mod review;
 mod run;
 mod run_folder;
 mod sample;
@@ -44,6 +45,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
+        Command::Review { action } => review::review(&action, json),
         Command::Reproduce { first, second, arm } => {
             let (suite, run) = match second {
                 Some(run) => (Some(first), run),
