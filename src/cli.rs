@@ -78,6 +78,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: PluginAction,
     },
+    /// Count the words of a run's questions, right answers and answers, by arm
+    Lengths {
+        /// Run folder
+        run: PathBuf,
+    },
     /// Put questions of a run on a sheet for people, and read their verdicts back
     Review {
         #[command(subcommand)]

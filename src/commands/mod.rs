@@ -3,6 +3,7 @@
 mod build;
 mod describe;
 mod doctor;
+mod lengths;
 mod list;
 #[cfg(feature = "native")]
 mod model;
@@ -45,6 +46,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
+        Command::Lengths { run } => lengths::lengths(&run, &known, json),
         Command::Review { action } => review::review(&action, json),
         Command::Reproduce { first, second, arm } => {
             let (suite, run) = match second {

@@ -14,7 +14,7 @@ use std::path::Path;
 /// Origin of the components that come with this program.
 const BUILT_IN: &str = "situs-plugins";
 /// Backends of this program that are no model of vision and language. Their figures bound a table; they reproduce none.
-const BASELINES: [&str; 4] = ["oracle", "pixel-reader", "prior", "random"];
+const BASELINES: [&str; 5] = ["oracle", "pixel-reader", "prior", "random", "most-frequent"];
 
 /// The published table that a run's config names.
 pub(super) fn named_by(run: &Path) -> Result<String, Failure> {

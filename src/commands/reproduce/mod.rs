@@ -2,6 +2,7 @@
 
 mod arms;
 mod ours;
+mod reported;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -10,9 +11,10 @@ mod verdict;
 use super::Known;
 use crate::exit::Failure;
 use crate::output;
-use crate::published::Published;
+use crate::published::{Published, TableMetric};
 use arms::{compared_arms, named_by, stands_for};
 use ours::ours;
+use reported::Reported;
 use serde::Serialize;
 use situs_core::fault::Fault;
 use situs_core::metric::Metric;
@@ -49,19 +51,21 @@ pub(super) fn reproduce(
     };
     let registry = known.registry(None)?;
     let metrics = metrics(&table, &registry)?;
+    let reported = Reported::of(&table, run)?;
     let (records, skipped) = compared_arms(&table, run, &registry, arms)?;
     let mut rows = Vec::new();
     for cell in &table.cells {
-        let metric = metrics
-            .get(cell.metric.as_str())
-            .ok_or_else(|| Fault::internal(format!("cell '{}' lost its metric", cell.id)))?;
         let compared: Vec<(&String, &Vec<Record>)> =
             records.iter().filter(|(arm, _)| stands_for(cell, arm)).collect();
         if compared.is_empty() {
             rows.push(row(&table, cell, None, None));
         }
         for (arm, records) in compared {
-            rows.push(row(&table, cell, Some(arm), ours(cell, metric.as_ref(), records)?));
+            let found = match metrics.get(cell.metric.as_str()) {
+                Some(metric) => ours(cell, metric.as_ref(), records)?,
+                None => reported.ours(cell, arm),
+            };
+            rows.push(row(&table, cell, Some(arm), found));
         }
     }
     if json {
@@ -88,11 +92,14 @@ pub(super) fn reproduce(
     Ok(if differs { Exit::Differences } else { Exit::Done })
 }
 
+/// The metrics that are computed here; others stand in the run's report.
 fn metrics(table: &Published, registry: &Registry) -> Result<BTreeMap<String, Box<dyn Metric>>, Fault> {
     let context = BuildContext::default();
-    table
-        .metrics
-        .iter()
-        .map(|(name, params)| Ok((name.clone(), registry.build::<dyn Metric>(params, &context)?.component)))
-        .collect()
+    let built = |(name, metric): (&String, &TableMetric)| match metric {
+        TableMetric::Built(params) => {
+            Some(registry.build::<dyn Metric>(params, &context).map(|built| (name.clone(), built.component)))
+        }
+        TableMetric::Run(_) => None,
+    };
+    table.metrics.iter().filter_map(built).collect()
 }

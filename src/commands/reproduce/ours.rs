@@ -16,7 +16,7 @@ pub(super) struct Ours {
     /// Questions on the side that has fewer, where the figure is a difference.
     pub(super) fewest: usize,
     pub(super) clusters: usize,
-    pub(super) estimator: &'static str,
+    pub(super) estimator: String,
 }
 
 /// Values of the questions that a filter takes, trials averaged, each with its cluster.
@@ -78,7 +78,7 @@ pub(super) fn mean(taken: &[(f64, &str)]) -> Option<Ours> {
         n: estimate.n,
         fewest: estimate.n,
         clusters: estimate.clusters,
-        estimator,
+        estimator: estimator.to_owned(),
     })
 }
 
@@ -105,6 +105,6 @@ pub(super) fn difference(taken: &[(f64, &str)], baseline: &[(f64, &str)]) -> Opt
         n: taken.len() + baseline.len(),
         fewest: taken.len().min(baseline.len()),
         clusters: clusters.iter().collect::<BTreeSet<_>>().len(),
-        estimator: "difference of means, cluster-robust t",
+        estimator: "difference of means, cluster-robust t".to_owned(),
     })
 }

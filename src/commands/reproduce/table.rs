@@ -21,7 +21,7 @@ pub(super) struct Row<'a> {
     difference: Option<[f64; 2]>,
     n: usize,
     clusters: usize,
-    estimator: Option<&'static str>,
+    estimator: Option<String>,
     pub(super) verdict: Verdict,
     metric: &'a str,
     filter: &'a Filter,
@@ -38,20 +38,21 @@ pub(super) fn row<'a>(
     arm: Option<&'a str>,
     ours: Option<Ours>,
 ) -> Row<'a> {
-    let scaled = |ends: [f64; 2]| ends.map(|end| end * table.scale);
-    let difference = ours.as_ref().and_then(|ours| from_published(ours, cell, table.scale));
+    let scale = table.scale_of(cell);
+    let scaled = |ends: [f64; 2]| ends.map(|end| end * scale);
+    let difference = ours.as_ref().and_then(|ours| from_published(ours, cell, scale));
     Row {
         cell: &cell.id,
         system: cell.system.as_deref().unwrap_or(&table.system),
         arm,
         published: cell.value,
         published_n: cell.n,
-        ours: ours.as_ref().map(|ours| ours.value * table.scale),
+        ours: ours.as_ref().map(|ours| ours.value * scale),
         interval: ours.as_ref().and_then(|ours| ours.interval).map(scaled),
         difference: difference.map(scaled),
         n: ours.as_ref().map_or(0, |ours| ours.n),
         clusters: ours.as_ref().map_or(0, |ours| ours.clusters),
-        estimator: ours.as_ref().map(|ours| ours.estimator),
+        estimator: ours.as_ref().map(|ours| ours.estimator.clone()),
         verdict: verdict(ours.as_ref(), difference),
         metric: &cell.metric,
         filter: &cell.filter,
@@ -66,16 +67,19 @@ pub(super) fn text(table: &Published, rows: &[Row<'_>]) -> String {
         "{}\n{}; figures of {} unless a cell names another system\n\n",
         table.title, table.source, table.system
     );
-    let two = |value: f64| format!("{value:.2}");
+    let digits = |value: f64| if value.abs() < 1.0 { format!("{value:.3}") } else { format!("{value:.2}") };
     let lines = rows
         .iter()
         .map(|row| {
             vec![
                 row.cell.to_owned(),
                 row.arm.unwrap_or("-").to_owned(),
-                two(row.published),
-                row.ours.map_or_else(|| "-".to_owned(), two),
-                row.interval.map_or_else(|| "-".to_owned(), |[low, high]| format!("[{low:.2}, {high:.2}]")),
+                digits(row.published),
+                row.ours.map_or_else(|| "-".to_owned(), digits),
+                row.interval.map_or_else(
+                    || "-".to_owned(),
+                    |[low, high]| format!("[{}, {}]", digits(low), digits(high)),
+                ),
                 row.n.to_string(),
                 row.verdict.word().to_owned(),
             ]

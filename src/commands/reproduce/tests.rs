@@ -32,7 +32,7 @@ fn a_published_value_inside_our_interval_agrees_and_outside_differs() {
             n: 900,
             fewest: 900,
             clusters: 30,
-            estimator: "mean",
+            estimator: "mean".into(),
         })
     };
     assert_eq!(
@@ -48,7 +48,7 @@ fn few_questions_or_patients_are_neither_agreement_nor_difference() {
     let table = Published::find("mis-ground").unwrap();
     let cell = &table.cells[1];
     let of = |fewest, clusters, interval| {
-        let ours = Ours { value: 0.2, interval, n: 900, fewest, clusters, estimator: "mean" };
+        let ours = Ours { value: 0.2, interval, n: 900, fewest, clusters, estimator: "mean".into() };
         row(&table, cell, None, Some(ours)).verdict
     };
     let narrow = Some([0.19, 0.21]);
@@ -68,7 +68,7 @@ fn the_published_figure_has_an_error_of_its_own_where_its_count_is_printed() {
         n: 900,
         fewest: 900,
         clusters: 30,
-        estimator: "mean",
+        estimator: "mean".into(),
     };
     let with = |value: f64, n| {
         let cell = PublishedCell { value, n, baseline: None, ..table.cells[1].clone() };
