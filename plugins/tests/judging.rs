@@ -276,6 +276,21 @@ fn the_majority_decides_and_the_policy_says_what_silence_is() {
 }
 
 #[test]
+fn an_answer_with_too_few_votes_is_left_out() {
+    let jury =
+        metric(json!({"use": "jury", "roles": ["a", "b", "c"], "fewest": 2, "asking": {"retries": 0}}));
+    let records = records(&["right"]);
+    for (silent, expected) in [(1, Some(1.0)), (2, None)] {
+        let (replies, _) = consulted(jury.as_ref(), &records, |role, _| {
+            let silent = ["a", "b", "c"].iter().take(silent).any(|own| *own == role);
+            let vote = if silent { Value::Null } else { true.into() };
+            in_json(&[json!({"index": 1, "is_correct": vote})])
+        });
+        assert_eq!(scores(jury.as_ref(), &records, &replies), [expected], "{silent} of three are silent");
+    }
+}
+
+#[test]
 fn joined_by_row_one_dropped_item_shifts_every_later_vote() {
     // Judge c returns one verdict too few in its first batch; published code then drops that batch's last item.
     let answers = ["right 0", "wrong 1", "right 2", "wrong 3", "right 4", "wrong 5", "right 6", "wrong 7"];

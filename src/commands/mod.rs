@@ -3,6 +3,7 @@
 mod build;
 mod describe;
 mod doctor;
+mod lengths;
 mod list;
 mod metric;
 #[cfg(feature = "native")]
@@ -12,6 +13,7 @@ mod plan;
 mod plugin;
 mod progress;
 mod reproduce;
+mod review;
 mod run;
 mod run_folder;
 mod sample;
@@ -46,6 +48,8 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Metric(args) => metric::metric(&args, &known, json),
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
+        Command::Lengths { run } => lengths::lengths(&run, &known, json),
+        Command::Review { action } => review::review(&action, json),
         Command::Reproduce { first, second, arm } => {
             let (suite, run) = match second {
                 Some(run) => (Some(first), run),

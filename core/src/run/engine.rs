@@ -363,6 +363,7 @@ impl<'a> Job<'a> {
             dataset: self.manifest.dataset_card.name.clone(),
             family: format!("{} {}", self.manifest.family.name, self.manifest.family_version),
             seed: self.manifest.run.seed,
+            profile: self.manifest.run.profile.clone(),
             plan: plan.counts.clone(),
             arms: Vec::new(),
             comparisons: Vec::new(),

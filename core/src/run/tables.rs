@@ -3,7 +3,7 @@
 use super::desk::{Desk, guarded};
 use super::score::ArmScores;
 use super::summary::{ArmSummary, Cell, Comparison, Contrast, FacetTable};
-use crate::config::{Composite, MissingCells, RunTable, Slice};
+use crate::config::{Composite, Intervals, MissingCells, RunTable, Slice};
 use crate::fault::{Cause, Fault};
 use crate::metric::Metric;
 use crate::record::{AnswerState, Record, Score, Scored, ScoredRecord, Summary};
@@ -189,7 +189,16 @@ impl Tables<'_> {
             .iter()
             .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
             .collect();
-        if is_plain_mean(&of) { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
+        if !is_plain_mean(&of) {
+            return self.bootstrapped(metric, &of);
+        }
+        if self.run.intervals == Intervals::Robust {
+            return Ok(mean(&of));
+        }
+        let drawn = self.bootstrapped(metric, &of)?;
+        // Replicates that are all alike say that nothing varied, not that nothing is uncertain.
+        let varied = drawn.interval.is_some_and(|[low, high]| high > low);
+        Ok(if varied { drawn } else { mean(&of) })
     }
 
     fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {
