@@ -4,9 +4,11 @@ use super::accuracy::Over;
 use crate::replies::{self, number};
 use situs_core::prelude::*;
 
-/// The ten confidences 0.50, 0.55, ..., 0.95 as multiples of 1/20: the published code builds them with `linspace`, where
-/// binary rounding makes ten of what looks like eleven.
-const CONFIDENCES: std::ops::RangeInclusive<u32> = 10..=19;
+/// Ends and number of the confidences 0.50, 0.55, ..., 0.95. The published code's own count of them comes to ten only by
+/// binary rounding, so that it is written down here.
+const FIRST: f64 = 0.5;
+const LAST: f64 = 0.95;
+const COUNT: usize = 10;
 
 /// Where the number of a reply is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,19 +50,21 @@ impl MetricSpec for MraVsi10 {
     }
 }
 
-/// Mean relative accuracy of one prediction.
+/// Mean relative accuracy of one prediction: the share of confidences c with `error <= 1 - c`.
 ///
-/// The published code tests `error <= 1 - confidence`; where the error is a threshold to within rounding, the threshold
-/// holds.
+/// The confidences are those of numpy's `linspace` to the last bit, and so is what becomes of errors that are a threshold
+/// to within rounding: 60 for 50 misses the threshold 0.2, 45 for 50 keeps 0.1.
 pub fn mra_vsi10(prediction: f64, target: f64) -> f64 {
     let error = relative_error(prediction, target);
-    let held = CONFIDENCES.filter(|twentieths| error <= 1.0 - f64::from(*twentieths) / 20.0 + 1e-12).count();
-    held as f64 / CONFIDENCES.count() as f64
+    let step = (LAST - FIRST) / (COUNT - 1) as f64;
+    let confidence = |place: usize| if place + 1 == COUNT { LAST } else { place as f64 * step + FIRST };
+    let held = (0..COUNT).filter(|place| error <= 1.0 - confidence(*place)).count();
+    held as f64 / COUNT as f64
 }
 
 /// |prediction - target| / |target|; infinite where it is not defined.
 pub(crate) fn relative_error(prediction: f64, target: f64) -> f64 {
-    let error = ((prediction - target) / target).abs();
+    let error = (prediction - target).abs() / target.abs();
     if error.is_nan() { f64::INFINITY } else { error }
 }
 

@@ -1,0 +1,1 @@
+//! Tumours of the public data sets, in miniature folders.
