@@ -15,6 +15,7 @@ mod extent;
 mod free;
 mod options;
 mod population;
+mod retrieval;
 mod spec;
 mod templates;
 mod volume;
@@ -25,6 +26,7 @@ pub use spec::{Profile, SpatialMed, Task, Variant};
 
 use crate::families::mis_ground::classes::Classes;
 use crate::replies::{self, choice, number};
+use agents::{Pipeline, Stage};
 use anatomy::Anatomy;
 use assemble::{Assembler, Private, belongs};
 use body::Body;
@@ -44,12 +46,25 @@ impl QuestionFamilySpec for SpatialMed {
     }
 }
 
+/// One item that passed the rules.
+struct Item<'a> {
+    /// `TASK/NUMBER`, unique within its case.
+    name: String,
+    template: &'a Template,
+    draft: Draft,
+    verdict: Verdict,
+    turn: Turn,
+    /// Wording other than the template's.
+    stem: Option<String>,
+}
+
 /// The family as built.
 struct Family {
     spec: SpatialMed,
     templates: Templates,
     anatomy: Anatomy,
     classes: Classes,
+    pipeline: Pipeline,
     version: String,
 }
 
@@ -71,8 +86,13 @@ impl Family {
         }
         let anatomy = Anatomy::embedded()?;
         let classes = Classes::load("all", cx)?;
-        let version = format!("{}/anatomy+{}/classes+{}", templates.version, anatomy.digest, classes.digest);
-        Ok(Self { spec: spec.clone(), templates, anatomy, classes, version })
+        let pipeline = Pipeline::new(&spec.agents, cx).map_err(|fault| fault.at("agents"))?;
+        let mut version =
+            format!("{}/anatomy+{}/classes+{}", templates.version, anatomy.digest, classes.digest);
+        if let Some(texts) = pipeline.version() {
+            version.push_str(&format!("/texts+{texts}"));
+        }
+        Ok(Self { spec: spec.clone(), templates, anatomy, classes, pipeline, version })
     }
 
     /// Templates of a task, as far as the parameters allow them.
@@ -101,27 +121,26 @@ impl Family {
 /// Makes the items of one task.
 struct TaskItems<'a> {
     drafter: Drafter<'a>,
-    assembler: Assembler<'a>,
     root: Draw,
 }
 
 impl TaskItems<'_> {
-    fn ask(
+    fn draft<'t>(
         &self,
         task: Task,
-        templates: &[&Template],
-        items: usize,
+        templates: &[&'t Template],
+        count: usize,
         left_out: &mut Reasons,
-    ) -> Result<Vec<Question>, Fault> {
+    ) -> Result<Vec<Item<'t>>, Fault> {
         let mut leave = |stage: &str, reason: &str| {
             *left_out.entry(format!("{stage}: {}: {reason}", task.word())).or_default() += 1;
         };
         let root = self.root.of(task.word());
         let mut seen: BTreeSet<String> = BTreeSet::new();
-        let mut questions = Vec::new();
-        for item in 0..items {
+        let mut items = Vec::new();
+        for item in 0..count {
             let which = root.of(item).of("template").below(templates.len());
-            let Some(template) = templates.get(which) else { continue };
+            let Some(template) = templates.get(which).copied() else { continue };
             let mut made = None;
             for attempt in 0..TRIES {
                 let turn = Turn::new(&root, item, attempt);
@@ -148,9 +167,9 @@ impl TaskItems<'_> {
                 continue;
             };
             let name = format!("{}/{item}", task.word());
-            questions.extend(self.assembler.questions(template, &draft, verdict, &turn, &name)?);
+            items.push(Item { name, template, draft, verdict, turn, stem: None });
         }
-        Ok(questions)
+        Ok(items)
     }
 
     fn verdict(&self, draft: &Draft) -> Verdict {
@@ -182,23 +201,11 @@ impl QuestionFamily for Family {
         let mut left_out = Reasons::new();
         let body = Body::new(cx, &self.spec, (&self.anatomy, &self.classes, &self.templates), &mut left_out)?;
         let population = Population::new(cx, self.spec.population, self.spec.trivial_from);
-        let items = TaskItems {
-            drafter: Drafter {
-                templates: &self.templates,
-                body: &body,
-                population: &population,
-            },
-            assembler: Assembler {
-                spec: &self.spec,
-                templates: &self.templates,
-                case: cx.case,
-                body: &body,
-                population: &population,
-                modality_text: self.modality_text(cx),
-            },
+        let drafts = TaskItems {
+            drafter: Drafter { templates: &self.templates, body: &body, population: &population },
             root: Draw::new(cx.seed).of("spatialmed").of(&cx.case.name),
         };
-        let mut questions = Vec::new();
+        let mut items = Vec::new();
         for task in Task::ALL.into_iter().filter(|task| self.spec.tasks.contains(task)) {
             let templates = self.of_task(task);
             if task == Task::Cross && population.is_empty() && !templates.is_empty() {
@@ -206,35 +213,51 @@ impl QuestionFamily for Family {
                     self.spec.items as u64;
                 continue;
             }
-            questions.extend(items.ask(task, &templates, self.spec.items, &mut left_out)?);
+            items.extend(drafts.draft(task, &templates, self.spec.items, &mut left_out)?);
         }
-        Ok(Asked::Questions { questions, left_out })
+        let assembler = Assembler {
+            spec: &self.spec,
+            templates: &self.templates,
+            case: cx.case,
+            body: &body,
+            population: &population,
+            modality_text: self.modality_text(cx),
+        };
+        Ok(match self.pipeline.run(items, &assembler, cx.replies, &mut left_out)? {
+            Stage::Needs(needs) => Asked::Needs(needs),
+            Stage::Done(questions) => Asked::Questions { questions, left_out },
+        })
     }
 
     fn read(&self, question: &Question, reply: &Reply) -> Result<Answer, Fault> {
-        let private: Private = serde_json::from_value(question.private.clone()).map_err(|error| {
-            Fault::internal(format!("question {}: its reading data are damaged: {error}", question.id))
-        })?;
-        if reply.finish == Finish::Refused {
-            return Ok(Answer::without_value(AnswerState::Refused));
-        }
-        let text = replies::after_thinking(&reply.text);
-        let Some(inner) = replies::last_tag(text) else {
-            let state = match reply.finish {
-                Finish::Length => AnswerState::Truncated,
-                _ if replies::refuses(text) => AnswerState::Refused,
-                _ => AnswerState::Unparsed,
-            };
-            return Ok(Answer::without_value(state));
-        };
-        if inner.len() > replies::MOST_ANSWER_BYTES {
-            return Ok(Answer::without_value(AnswerState::Unparsed));
-        }
-        Ok(match private.unit {
-            Some(unit) => read_number(inner, unit),
-            None => read_choice(inner, &question.options),
-        })
+        read_answer(question, reply)
     }
+}
+
+/// Reads a reply: the last tag pair, a letter or the text of an option, or one number with its unit.
+fn read_answer(question: &Question, reply: &Reply) -> Result<Answer, Fault> {
+    let private: Private = serde_json::from_value(question.private.clone()).map_err(|error| {
+        Fault::internal(format!("question {}: its reading data are damaged: {error}", question.id))
+    })?;
+    if reply.finish == Finish::Refused {
+        return Ok(Answer::without_value(AnswerState::Refused));
+    }
+    let text = replies::after_thinking(&reply.text);
+    let Some(inner) = replies::last_tag(text) else {
+        let state = match reply.finish {
+            Finish::Length => AnswerState::Truncated,
+            _ if replies::refuses(text) => AnswerState::Refused,
+            _ => AnswerState::Unparsed,
+        };
+        return Ok(Answer::without_value(state));
+    };
+    if inner.len() > replies::MOST_ANSWER_BYTES {
+        return Ok(Answer::without_value(AnswerState::Unparsed));
+    }
+    Ok(match private.unit {
+        Some(unit) => read_number(inner, unit),
+        None => read_choice(inner, &question.options),
+    })
 }
 
 fn read_choice(inner: &str, options: &[String]) -> Answer {

@@ -1,6 +1,7 @@
 //! From a draft to a question: options dealt out, text, facets, evidence.
 
 use super::body::{Body, Site};
+use super::Item;
 use super::draft::{Answers, Draft, Textbook, Turn};
 use super::options::Choice;
 use super::population::{Population, Verdict};
@@ -44,33 +45,23 @@ struct Dealt {
 }
 
 impl Assembler<'_> {
-    /// One item in every variant; `verdict` is what the textbook reader says of it.
-    pub(super) fn questions(
-        &self,
-        template: &Template,
-        draft: &Draft,
-        verdict: Verdict,
-        turn: &Turn,
-        item: &str,
-    ) -> Result<Vec<Question>, Fault> {
-        let dealt = deal(&draft.answers, turn);
-        self.spec
-            .variants
-            .iter()
-            .map(|variant| self.question(template, draft, verdict, dealt.as_ref(), *variant, item))
-            .collect()
+    /// One item in every variant.
+    pub(super) fn questions(&self, item: &Item<'_>) -> Result<Vec<Question>, Fault> {
+        let dealt = deal(&item.draft.answers, &item.turn);
+        self.spec.variants.iter().map(|variant| self.question(item, dealt.as_ref(), *variant)).collect()
     }
 
-    fn question(
-        &self,
-        template: &Template,
-        draft: &Draft,
-        verdict: Verdict,
-        dealt: Option<&Dealt>,
-        variant: Variant,
-        item: &str,
-    ) -> Result<Question, Fault> {
-        let stem = fill(&template.text, &draft.values)?;
+    /// The question itself, as a writer or the template words it.
+    pub(super) fn stem(&self, item: &Item<'_>) -> Result<String, Fault> {
+        match &item.stem {
+            Some(stem) => Ok(stem.clone()),
+            None => fill(&item.template.text, &item.draft.values),
+        }
+    }
+
+    fn question(&self, item: &Item<'_>, dealt: Option<&Dealt>, variant: Variant) -> Result<Question, Fault> {
+        let Item { template, draft, verdict, .. } = item;
+        let stem = self.stem(item)?;
         let options: Vec<String> =
             dealt.map(|dealt| dealt.options.iter().map(|option| option.text.clone()).collect()).unwrap_or_default();
         let truth = match (&draft.answers, dealt) {
@@ -94,11 +85,11 @@ impl Assembler<'_> {
             cluster,
             template: template.id.clone(),
             cell: format!("{}/{}", template.id, variant.word()),
-            bundle: Digest::new("spatialmed-item-1").text(&self.case.name).text(item).short(),
+            bundle: Digest::new("spatialmed-item-1").text(&self.case.name).text(&item.name).short(),
             structures: self.sites(draft).map(|site| site.name.clone()).collect(),
             text: self.text(template, draft, &stem, &options, unit, variant)?,
             chance: if options.is_empty() { 0.0 } else { 1.0 / options.len() as f64 },
-            facets: self.facets(template, draft, verdict, &options, variant),
+            facets: self.facets(template, draft, *verdict, &options, variant),
             scene: Some(self.scene()),
             evidence: self.evidence(draft, dealt, unit, &stem),
             private: serde_json::to_value(Private { unit })

@@ -37,7 +37,8 @@ impl Drafter<'_> {
         let textbook = Textbook::Median(Box::new(centres_apart), Place::Nearest);
         Ok(Draft::choice(vec![a, b], options, rank, textbook)
             .with("A", self.display(a))
-            .with("B", self.display(b)))
+            .with("B", self.display(b))
+            .measuring(quantity))
     }
 
     /// DIST-2 and DIST-3: which of four centres lies nearest to A's, or farthest from it.

@@ -1,7 +1,7 @@
 //! An item before it is worded: structures, options, truth, and what a textbook reader would say.
 
 use super::body::{Body, Measure};
-use super::options::{Choice, Place};
+use super::options::{Choice, Place, Quantity};
 use super::population::Population;
 use super::spec::Task;
 use super::templates::{Rule, Template, Templates};
@@ -103,6 +103,8 @@ pub(super) struct Draft {
     pub(super) axis: Option<&'static str>,
     /// Whether distractors are other patients' values.
     pub(super) population: Option<bool>,
+    /// What the options measure, where they are numbers that others may take the place of.
+    pub(super) quantity: Option<Quantity>,
     /// Textbook reader.
     pub(super) textbook: Textbook,
     /// Other case of a comparison of two patients, and whether it comes first.
@@ -131,6 +133,7 @@ impl Draft {
             margin: None,
             axis: None,
             population: None,
+            quantity: None,
             textbook,
             other: None,
         }
@@ -154,6 +157,12 @@ impl Draft {
     #[must_use]
     pub(super) fn along(mut self, axis: &'static str) -> Self {
         self.axis = Some(axis);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn measuring(mut self, quantity: Quantity) -> Self {
+        self.quantity = Some(quantity);
         self
     }
 

@@ -40,7 +40,8 @@ impl Drafter<'_> {
         let mut draft = Draft::choice(vec![a], options, rank, textbook)
             .with("A", self.display(a))
             .with("axis", axis.name())
-            .along(axis.name());
+            .along(axis.name())
+            .measuring(quantity);
         draft.population = Some(known);
         Ok(draft)
     }

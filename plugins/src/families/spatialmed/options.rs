@@ -143,7 +143,8 @@ pub(super) fn numbers(
     })
 }
 
-fn well_apart(values: &[f64], quantity: Quantity) -> bool {
+/// Whether ascending numbers keep their gaps.
+pub(super) fn well_apart(values: &[f64], quantity: Quantity) -> bool {
     values.windows(2).all(|pair| quantity.apart(pair[0], pair[1]))
 }
 
@@ -206,6 +207,18 @@ pub(super) fn ranges(
         let inside = rising && limits.iter().filter(|limit| truth >= **limit).count() == rank;
         (inside && keeps_from_edges(truth, rank, &limits)).then(|| (range_options(&texts, &limits), limits))
     })
+}
+
+/// mm or cm³ of a number with its unit, as a person or a model may write it.
+pub(super) fn read_length_or_volume(text: &str) -> Option<f64> {
+    let number: String = text.trim().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let unit = text.trim().get(number.len()..)?.trim().to_lowercase();
+    let value: f64 = number.parse().ok().filter(|value: &f64| value.is_finite() && *value > 0.0)?;
+    match unit.as_str() {
+        "cm" => Some(value * 10.0),
+        "mm" | "cm³" | "cm3" | "cm^3" | "ml" | "cc" => Some(value),
+        _ => None,
+    }
 }
 
 /// mm or cm³ of a printed number.

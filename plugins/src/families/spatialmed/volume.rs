@@ -56,7 +56,9 @@ impl Drafter<'_> {
                 .ok_or(Refusal::Rule("options closer than the gap"))?;
         let options = printed(&values, rank, Quantity::Volume).ok_or(Refusal::Rule("options print alike"))?;
         let textbook = Textbook::Median(first_volume(), Place::Nearest);
-        let mut draft = Draft::choice(vec![a], options, rank, textbook).with("A", self.display(a));
+        let mut draft = Draft::choice(vec![a], options, rank, textbook)
+            .with("A", self.display(a))
+            .measuring(Quantity::Volume);
         draft.population = Some(known);
         Ok(draft)
     }
@@ -105,7 +107,8 @@ impl Drafter<'_> {
         let textbook = Textbook::Median(both_volumes(), Place::Nearest);
         Ok(Draft::choice(vec![a, b], options, rank, textbook)
             .with("A", self.display(a))
-            .with("B", self.display(b)))
+            .with("B", self.display(b))
+            .measuring(Quantity::Volume))
     }
 
     /// VOL-5: share of the joint volume.
