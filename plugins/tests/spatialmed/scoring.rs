@@ -126,3 +126,86 @@ fn the_readings_of_choices_differ_where_their_rules_do() {
     }
     assert_eq!(value(json!({"use": "mcq", "over": "parsed"}), &record(&options, "2.0 cm", "no idea")), None);
 }
+
+/// A record of one task: right or wrong, in a case of its own.
+fn of_task(task: &str, index: usize, right: bool) -> Record {
+    let free = ["absolute", "ratio", "cross"].contains(&task);
+    let mut record = match (free, right) {
+        (true, true) => record(&[], "100", "<answer>100 cm³</answer>"),
+        (true, false) => record(&[], "100", "<answer>large</answer>"),
+        (false, right) => record(&["a", "b"], "a", if right { "<answer>A</answer>" } else { "<answer>B</answer>" }),
+    };
+    record.question.id = format!("{task}-{index}");
+    record.question.cluster = format!("p{index}");
+    record.question.facets.insert("task".to_owned(), task.to_owned());
+    record
+}
+
+#[test]
+fn the_average_weighs_tasks_alike_under_three_policies() {
+    let figure = |policy: &str, records: &[Record]| {
+        let metric = metric(json!({"use": "spatialmed_average", "without_number": policy}));
+        let records = records
+            .iter()
+            .map(|record| ScoredRecord { record, score: metric.score(record, &Replies::default()).unwrap() })
+            .collect();
+        metric.summarise(&Scored { records, seed: 0, replicates: 100 }).unwrap().unwrap().value
+    };
+    // Direction 1 of 2 right, the other choice tasks right; three volume questions without a number.
+    let mut records = vec![of_task("dir", 0, true), of_task("dir", 1, false)];
+    for task in ["dist", "ext", "vol", "comp"] {
+        records.extend([of_task(task, 0, true), of_task(task, 1, true)]);
+    }
+    records.extend([of_task("absolute", 0, false), of_task("ratio", 0, false), of_task("absolute", 1, false)]);
+    let near = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-12;
+    assert!(near(figure("zero", &records), 4.5 / 6.0));
+    assert!(near(figure("skip", &records), 4.5 / 5.0));
+    assert_eq!(figure("void", &records), None);
+    // One number, and all policies agree.
+    records.push(of_task("cross", 1, true));
+    for policy in ["zero", "skip", "void"] {
+        assert!(near(figure(policy, &records), (4.5 + 0.25) / 6.0), "{policy}");
+    }
+    // A task that was not asked.
+    records.retain(|record| record.question.facet("task") != "ext");
+    assert_eq!(figure("zero", &records), None);
+}
+
+#[test]
+fn explanation_and_answer_are_judged_apart() {
+    let outcome = |outcome: &str, text: &str, verdict: Option<&str>| {
+        let metric = metric(json!({"use": "faithfulness", "outcome": outcome}));
+        let record = record(&["a", "b"], "a", text);
+        let mut replies = Replies::default();
+        let needs = metric.consult(std::slice::from_ref(&record), &replies).unwrap();
+        for need in needs {
+            let prompt = need.prompt.joined_text();
+            // The final answer must not sway the judge.
+            assert!(prompt.contains("The liver is larger.") && !prompt.contains("<answer>A"), "{prompt}");
+            match verdict {
+                Some(verdict) => replies.insert(need.key, Reply::text(format!("<answer>{verdict}</answer>"))),
+                None => replies.fail(need.key),
+            }
+        }
+        metric.score(&record, &replies).unwrap().map(|score| score.value)
+    };
+    let right = "The liver is larger. <answer>A</answer>";
+    let wrong = "The liver is larger. <answer>B</answer>";
+    for (text, verdict, expected) in [
+        (right, "yes", "faithful"),
+        (wrong, "yes", "decision_error"),
+        (right, "no", "lucky_guess"),
+        (wrong, "no", "hallucinated"),
+    ] {
+        for name in ["faithful", "decision_error", "lucky_guess", "hallucinated"] {
+            let value = outcome(name, text, Some(verdict));
+            assert_eq!(value, Some(f64::from(u8::from(name == expected))), "{text} {verdict} {name}");
+        }
+    }
+    assert_eq!(outcome("faithful", right, Some("perhaps")), None);
+    assert_eq!(outcome("faithful", right, None), None);
+    // Without an explanation there is nothing to judge.
+    let silent = metric(json!({"use": "faithfulness"}));
+    let bare = record(&["a", "b"], "a", "<answer>A</answer>");
+    assert!(silent.consult(&[bare], &Replies::default()).unwrap().is_empty());
+}
