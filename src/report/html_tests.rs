@@ -71,6 +71,7 @@ pub(in crate::report) fn summary() -> RunSummary {
         dataset: "phantom".into(),
         family: "mis-ground 1a2b3c4d".into(),
         seed: 0,
+        profile: None,
         plan: PlanCounts {
             cases: 12,
             usable: 12,
@@ -100,6 +101,7 @@ pub(in crate::report) fn summary() -> RunSummary {
             p_holm: Some(0.004),
         }],
         composites: vec![],
+        signatures: BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,7 @@ mod compared;
 mod figures;
 mod gallery;
 mod html;
+mod profiles;
 mod terminal;
 
 pub(crate) use figures::{number, thousands};

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod controls;
+mod ct_spatialvqa;
 mod disk;
 mod files;
 #[cfg(feature = "native")]

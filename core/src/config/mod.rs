@@ -11,7 +11,7 @@ mod run_table;
 pub use error::ConfigError;
 pub use overrides::{Override, Overrides};
 pub use plugins::PluginEntry;
-pub use run_table::{Composite, CompositePart, MissingCells, RunTable, Slice};
+pub use run_table::{Composite, CompositePart, Intervals, MissingCells, RunTable, Slice};
 
 use crate::fault::{Fault, Segment};
 use crate::registry::{BuildContext, Built, Kind, Params, Registry, Slot, spec_from};

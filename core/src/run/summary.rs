@@ -18,6 +18,9 @@ pub struct RunSummary {
     pub family: String,
     /// Run seed.
     pub seed: u64,
+    /// Profile of the metrics whose names carry none (`jury` beside `jury@upstream`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// From cases to questions.
     pub plan: PlanCounts,
     /// One per arm, in config order.
@@ -27,6 +30,9 @@ pub struct RunSummary {
     /// Composite figures declared in the config, per arm.
     #[serde(default)]
     pub composites: Vec<CompositeFigure>,
+    /// Settings that decide a metric's number, for metrics that tell them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signatures: BTreeMap<String, String>,
 }
 
 /// The funnel from cases to questions.
