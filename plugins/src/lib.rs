@@ -11,6 +11,7 @@ mod known_addresses;
 pub mod metrics;
 pub mod neighbors;
 pub mod renderers;
+pub mod replies;
 mod request_body;
 mod rescoring;
 pub mod samplers;

@@ -16,6 +16,7 @@ mod real_data;
 mod replay;
 mod resume;
 mod server;
+mod spatialmed;
 #[path = "../../plugins/tests/support/stub_server.rs"]
 mod stub_server;
 
