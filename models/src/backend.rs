@@ -16,7 +16,7 @@ const MAX_SLOTS: usize = 64;
 situs_core::component! {
     /// Runs a published vision-language checkpoint from a local folder, on the CPU, step by step.
     ///
-    /// Families: Qwen3-VL; Qwen2.5-VL, and with it Lingshu. The folder is what the model hubs hold: config.json,
+    /// Families: Qwen3-VL; Qwen2.5-VL, and with it Lingshu; Gemma 3, and with it MedGemma; PaliGemma 1 and 2. The folder is what the model hubs hold: config.json,
     /// *.safetensors, tokenizer.json, a chat template. Weights are mapped, not copied; sums and activations are f32.
     /// Prompts that begin alike (the same pictures, then another question) are computed once up to where they differ.
     model "candle";
@@ -69,6 +69,11 @@ impl ModelBackendSpec for Candle {
         }
         let dir = cx.path(&self.dir);
         let native = Native::open(&dir, self.dtype).map_err(|fault| fault.at("dir"))?;
+        if self.video && native.model.marks().video.is_none() {
+            let kind = native.checkpoint.model_type()?;
+            let what = format!("true, but models of type '{kind}' take no videos");
+            return Err(Fault::config(what).at("video").help("leave it out: slices are sent as pictures"));
+        }
         let made_for = native.model.decoder().shape().context;
         let context = self.context.unwrap_or(made_for);
         if !(2..=made_for).contains(&context) {
