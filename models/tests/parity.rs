@@ -25,16 +25,26 @@ fn compared<'a>(cases: &'a [Compared], stage: &str) -> Vec<&'a str> {
     found.map(|one| one.case.as_str()).collect()
 }
 
+/// Families with a committed reference, and whether they take videos.
+const FAMILIES: [(&str, bool); 5] = [
+    ("qwen3_vl", true),
+    ("qwen2_5_vl", true),
+    ("gemma3", false),
+    ("paligemma", false),
+    ("paligemma2", false),
+];
+
 #[test]
 fn committed_references_agree_at_every_stage() {
-    let all = ["image", "image_resized", "image_shrunk", "slices", "text", "video"];
-    for family in ["qwen3_vl", "qwen2_5_vl"] {
+    for (family, videos) in FAMILIES {
+        let mut all = vec!["image", "image_resized", "image_shrunk", "slices", "text"];
+        all.extend(videos.then_some("video"));
         let cases = agreeing(&fixture(family));
         for stage in ["ids", "positions", "hidden", "prefill", "steps"] {
             assert_eq!(compared(&cases, stage), all, "{family} {stage}");
         }
         for stage in ["pixels", "vision"] {
-            let pictures: Vec<&str> = all.into_iter().filter(|case| *case != "text").collect();
+            let pictures: Vec<&str> = all.iter().copied().filter(|case| *case != "text").collect();
             assert_eq!(compared(&cases, stage), pictures, "{family} {stage}");
         }
     }
@@ -42,7 +52,7 @@ fn committed_references_agree_at_every_stage() {
 
 #[test]
 fn resized_pixels_are_equal_to_the_bit() {
-    for family in ["qwen3_vl", "qwen2_5_vl"] {
+    for (family, _) in FAMILIES {
         for one in agreeing(&fixture(family)) {
             if one.stage == "pixels" && !one.skipped {
                 assert_eq!(one.max_abs, Some(0.0), "{family} {}", one.case);
@@ -96,6 +106,12 @@ fn references_made_anew_agree() {
         ("qwen3_vl", "2", &[]),
         ("qwen2_5_vl", "1", &["--older"]),
         ("qwen2_5_vl", "2", &["--untied"]),
+        ("gemma3", "1", &["--older"]),
+        ("gemma3", "2", &["--untied"]),
+        ("paligemma", "1", &["--older"]),
+        ("paligemma", "2", &[]),
+        ("paligemma2", "1", &["--older"]),
+        ("paligemma2", "2", &[]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let made = Command::new(&python)

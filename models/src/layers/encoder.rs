@@ -7,6 +7,13 @@ use crate::compute::{Keyed, Query, attend};
 use candle_core::{Result, Tensor};
 use situs_core::fault::Fault;
 
+/// Where published checkpoints, and those that newer libraries write, keep such a tower.
+pub(crate) const VISION_TOWER: [&str; 4] = [
+    "vision_tower.vision_model.",
+    "model.vision_tower.vision_model.",
+    "vision_tower.",
+    "model.vision_tower.",
+];
 /// Largest size that a configuration may claim for one dimension.
 const MAX_WIDTH: usize = 1 << 20;
 /// Most layers.

@@ -15,7 +15,7 @@ mod vision_attention;
 pub(crate) use angles::{Angles, Mixing, Place, Turns, frames, grid_angles, grid_places};
 pub(crate) use cache::KvCache;
 pub(crate) use decoder::{Decoder, Shape, Span};
-pub(crate) use encoder::{EncoderLayer, EncoderShape};
+pub(crate) use encoder::{EncoderLayer, EncoderShape, VISION_TOWER};
 pub(crate) use feed_forward::{Activation, FeedForward, Gated};
 pub(crate) use floats::{broken, floats, matrix};
 pub(crate) use gemma::{Generation, gemma_shape};
