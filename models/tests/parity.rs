@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use situs_models::parity::{Compared, check};
+use situs_models::parity::{Compared, Precision, check, rounded};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +58,15 @@ fn resized_pixels_are_equal_to_the_bit() {
                 assert_eq!(one.max_abs, Some(0.0), "{family} {}", one.case);
             }
         }
+    }
+}
+
+#[test]
+fn logits_of_weights_rounded_to_bf16_are_near() {
+    for (family, _) in FAMILIES {
+        let folder = fixture(family);
+        let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
+        assert!(apart > 1e-5 && apart < 2e-2, "{family}: {apart}");
     }
 }
 

@@ -7,6 +7,7 @@ pub mod datasets;
 pub mod families;
 mod http;
 mod known_addresses;
+pub mod location_boxes;
 pub mod metrics;
 pub mod neighbors;
 pub mod renderers;
