@@ -171,6 +171,31 @@ fn radgrounder_boxes_are_read_from_the_tokens_of_a_reply() {
 }
 
 #[test]
+fn a_system_message_opens_the_first_turn_of_gemma() {
+    let album = Album::default();
+    let first = |params: serde_json::Value, text: &str| {
+        let model = built(&fixture("gemma3"), params).unwrap();
+        greedy(model.session().unwrap().as_mut(), &request(&[], text), &album, 2)
+    };
+    let system = first(json!({ "system": "You read scans." }), "Where is the liver?");
+    assert!(system == first(json!({}), "You read scans.\n\nWhere is the liver?"));
+}
+
+#[test]
+fn a_prefix_and_a_suffix_stand_around_the_text_of_paligemma() {
+    let album = Album::default();
+    let image = [album.stripes(32, 32, 90)];
+    let first = |params: serde_json::Value, text: &str| {
+        let model = built(&fixture("paligemma2"), params).unwrap();
+        greedy(model.session().unwrap().as_mut(), &request(&image, text), &album, 2)
+    };
+    let around = json!({ "template": { "prefix": "\n", "suffix": "\nAnswer: " } });
+    assert!(first(around, "Where is the liver?") == first(json!({}), "\nWhere is the liver?\nAnswer: "));
+    let system = first(json!({ "system": "You read scans." }), "Where is the liver?");
+    assert!(system == first(json!({}), "You read scans.\n\nWhere is the liver?"));
+}
+
+#[test]
 fn a_whole_reply_is_that_of_the_steps() {
     for family in ["qwen3_vl", "gemma3", "paligemma2"] {
         let model = built(&fixture(family), json!({})).unwrap();
