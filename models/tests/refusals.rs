@@ -171,6 +171,29 @@ fn a_gemma_of_another_kind_is_refused() {
     says(&refusal(folder.path()), &["image_size", "4 tokens"]);
 }
 
+/// What published configurations leave out is what the library's class says: seen here by the shapes that are asked for.
+#[test]
+fn sizes_that_a_gemma_configuration_leaves_out_are_those_of_its_class() {
+    for (family, field, tensor, shape) in [
+        ("gemma3", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("gemma3", "num_attention_heads", "q_proj.weight", "[128, 64]"),
+        ("gemma3", "num_key_value_heads", "k_proj.weight", "[64, 64]"),
+        ("gemma3", "vocab_size", "embed_tokens.weight", "[262208, 64]"),
+        ("gemma3", "intermediate_size", "gate_proj.weight", "[9216, 64]"),
+        ("paligemma2", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("paligemma2", "num_attention_heads", "q_proj.weight", "[128, 64]"),
+        ("paligemma2", "num_key_value_heads", "k_proj.weight", "[64, 64]"),
+        ("paligemma", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("paligemma", "vocab_size", "embed_tokens.weight", "[256000, 64]"),
+    ] {
+        let folder = copied(family);
+        change(folder.path(), "config.json", |config| {
+            config["text_config"].as_object_mut().unwrap().remove(field).unwrap();
+        });
+        says(&refusal(folder.path()), &[tensor, shape]);
+    }
+}
+
 #[test]
 fn pictures_of_another_size_than_the_towers_and_crops_beside_them_are_refused() {
     for (family, field, value) in [
