@@ -67,7 +67,9 @@ fn logits_of_weights_rounded_to_bf16_are_near() {
     for (family, _) in FAMILIES {
         let folder = fixture(family);
         let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
-        assert!(apart > 1e-5 && apart < 2e-2, "{family}: {apart}");
+        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2 and 2.8e-2 away for these two.
+        let bound = if ["paligemma", "qwen2_5_vl"].contains(&family) { 3.5e-2 } else { 2e-2 };
+        assert!(apart > 1e-5 && apart < bound, "{family}: {apart}");
     }
 }
 
