@@ -14,5 +14,6 @@ mod native;
 pub mod parity;
 mod pixels;
 mod prompt;
+mod reply;
 mod session;
 pub mod small;

@@ -3,6 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::layers::{Angles, Decoder};
 use crate::pixels::{Grid, Patches, PixelRules};
+use crate::prompt::Dressed;
 use candle_core::Tensor;
 use situs_core::fault::Fault;
 
@@ -41,12 +42,12 @@ pub(crate) fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
 pub(crate) struct Marks {
     /// Stands for a token of a picture.
     pub(crate) image: u32,
-    /// Stands for a token of a video.
-    pub(crate) video: u32,
-    /// Opens a picture.
-    pub(crate) start: u32,
-    /// Closes a picture.
-    pub(crate) end: u32,
+    /// Stands for a token of a video, in a model that takes videos.
+    pub(crate) video: Option<u32>,
+    /// Opens a picture, where one is opened.
+    pub(crate) start: Option<u32>,
+    /// Closes a picture, where one is closed.
+    pub(crate) end: Option<u32>,
 }
 
 /// Texts of the placeholders.
@@ -54,11 +55,34 @@ pub(crate) struct MarkTexts {
     /// Of [`Marks::image`].
     pub(crate) image: String,
     /// Of [`Marks::video`].
-    pub(crate) video: String,
-    /// Of [`Marks::start`].
+    pub(crate) video: Option<String>,
+    /// Of [`Marks::start`]; empty where there is none.
     pub(crate) start: String,
-    /// Of [`Marks::end`].
+    /// Of [`Marks::end`]; empty where there is none.
     pub(crate) end: String,
+}
+
+/// How positions are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// Tokens of a picture spread along its rows and columns.
+    Spread,
+    /// Every token stands one behind the one before, whatever it shows.
+    Plain {
+        /// Position of the first token.
+        first: u32,
+    },
+}
+
+/// Tokens of a prompt that see tokens behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// None.
+    Never,
+    /// Those of a picture, the picture's other tokens.
+    WithinPictures,
+    /// All, the whole prompt.
+    WholePrompt,
 }
 
 /// Placeholders that stand side by side, and where their tokens stand in space and time.
@@ -97,7 +121,7 @@ pub(crate) struct Sight {
     pub(crate) lifts: Vec<Tensor>,
 }
 
-/// A loaded vision-language model.
+/// A loaded vision-language model. What most families do alike is the default.
 pub(crate) trait Model: Send + Sync {
     /// The text decoder.
     fn decoder(&self) -> &Decoder;
@@ -107,8 +131,43 @@ pub(crate) trait Model: Send + Sync {
     fn pixels(&self) -> &PixelRules;
     /// Placeholders.
     fn marks(&self) -> Marks;
-    /// What stands for a video in a prompt.
-    fn video(&self, clip: Clip, texts: &MarkTexts) -> Expansion;
     /// Runs the vision tower.
     fn see(&self, patches: &Patches) -> Result<Sight, Fault>;
+
+    /// How positions are counted.
+    fn counting(&self) -> Counting {
+        Counting::Spread
+    }
+
+    /// Which tokens of a prompt see tokens behind them.
+    fn ahead(&self) -> Ahead {
+        Ahead::Never
+    }
+
+    /// What the chat template prints for a picture.
+    fn printed<'t>(&self, texts: &'t MarkTexts) -> &'t str {
+        &texts.image
+    }
+
+    /// What takes its place: a text with one placeholder for the picture's tokens.
+    fn picture(&self, texts: &MarkTexts) -> String {
+        texts.image.clone()
+    }
+
+    /// What stands for a video in a prompt, in a family that names a placeholder of videos.
+    fn video(&self, _clip: Clip, _texts: &MarkTexts) -> Expansion {
+        Expansion { text: String::new(), runs: Vec::new() }
+    }
+
+    /// The chat template of checkpoints that bring none.
+    fn template(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What the published processor makes of a rendered template before it looks at pictures; `bos` is the token that
+    /// opens texts.
+    fn dress(&self, rendered: String, _texts: &MarkTexts, bos: Option<&str>) -> Dressed {
+        let bare = bos.is_some_and(|bos| rendered.starts_with(bos));
+        Dressed { text: rendered, bare }
+    }
 }

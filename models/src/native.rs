@@ -12,7 +12,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of a prompt that are computed together: enough to keep the products busy, few enough to bound their memory.
+/// Rows of a prompt that are computed together: enough to keep the products busy, few enough to bound their memory. A
+/// block whose tokens see each other is not parted, however long.
 const ROWS_TOGETHER: usize = 1024;
 
 /// A checkpoint, ready to be asked.
@@ -51,7 +52,7 @@ impl Native {
             );
             return Err(Fault::data(what).help("the tokenizer belongs to another model"));
         }
-        let template = Template::read(&checkpoint)?;
+        let template = Template::read(&checkpoint, model.template())?;
         let texts = words.marks(model.marks())?;
         let stops = stops(&checkpoint, &words, &template)?;
         Ok(Self { checkpoint, model, words, stops, template, texts })
@@ -81,13 +82,13 @@ impl Native {
     ///
     /// # Errors
     /// Another number of placeholders than pictures.
-    pub(crate) fn lay_out(&self, rendered: &str, shown: &[Shown]) -> Result<Layout, Fault> {
+    pub(crate) fn lay_out(&self, rendered: String, shown: &[Shown]) -> Result<Layout, Fault> {
         let bos = self.template.token("bos_token");
         lay_out(self.model.as_ref(), &self.words, &self.texts, rendered, bos, shown)
     }
 
     /// Takes tokens of a prompt into a cache that holds all before them. Gives the hidden state of the last one, or of
-    /// all where `trace` is asked for.
+    /// all where `trace` is asked for. No token of `rows` may see one behind them.
     ///
     /// `sight` gives the features of a picture or video of the prompt by its index.
     ///
@@ -106,10 +107,11 @@ impl Native {
         let mut last = None;
         let mut start = rows.start;
         while start < rows.end {
-            let part = start..(start + together).min(rows.end);
+            let part = start..layout.part_end(start, together).min(rows.end);
             let (states, lifts) = self.inputs(layout, part.clone(), sight)?;
             let angles = self.model.angles().at(&layout.places[part.clone()]).map_err(broken)?;
-            let mut spans = [Span { rows: 0..part.len(), cache: &mut *cache }];
+            let blocks = &layout.blocks[part.clone()];
+            let mut spans = [Span { rows: 0..part.len(), blocks, cache: &mut *cache }];
             let states =
                 self.model.decoder().forward(states, &angles, &mut spans, &lifts, trace.as_deref_mut())?;
             last = Some(states);
@@ -136,8 +138,11 @@ impl Native {
         let decoder = self.model.decoder();
         let rows = matrix(decoder.embed(tokens)?, tokens.len(), decoder.shape().hidden).map_err(broken)?;
         let angles = self.model.angles().at(places).map_err(broken)?;
-        let mut spans: Vec<Span<'_>> =
-            caches.into_iter().enumerate().map(|(row, cache)| Span { rows: row..row + 1, cache }).collect();
+        let mut spans: Vec<Span<'_>> = caches
+            .into_iter()
+            .enumerate()
+            .map(|(row, cache)| Span { rows: row..row + 1, blocks: &[], cache })
+            .collect();
         decoder.forward(rows, &angles, &mut spans, &[], None)
     }
 
@@ -184,7 +189,7 @@ fn paste(from: &Tensor, source: Range<usize>, to: &mut [f32], target: Range<usiz
         .ok_or_else(|| Fault::internal("a picture has another number of features than of placeholders"))
 }
 
-/// Tokens that end a reply: of `generation_config.json`, else of `config.json`, else the tokenizer's.
+/// Tokens that end a reply: of `generation_config.json`, else of `config.json`, its top first, else the tokenizer's.
 fn stops(checkpoint: &Checkpoint, words: &Words, template: &Template) -> Result<Vec<u32>, Fault> {
     let ids = |table: &Value| -> Vec<u32> {
         let found = match table.get("eos_token_id") {
@@ -197,7 +202,7 @@ fn stops(checkpoint: &Checkpoint, words: &Words, template: &Template) -> Result<
     let generation = checkpoint.json("generation_config.json")?.unwrap_or(Value::Null);
     let config = checkpoint.json("config.json")?.unwrap_or(Value::Null);
     let text = config.get("text_config").unwrap_or(&Value::Null);
-    let named = [&generation, text, &config].into_iter().map(ids).find(|ids| !ids.is_empty());
+    let named = [&generation, &config, text].into_iter().map(ids).find(|ids| !ids.is_empty());
     let stops = named.unwrap_or_else(|| {
         template.token("eos_token").and_then(|token| words.id(token)).into_iter().collect()
     });

@@ -19,13 +19,20 @@ const SIGHT_BYTES: usize = 512 << 20;
 /// Largest side of a picture that is decoded.
 const MAX_SIDE: u32 = 16_384;
 
-/// What a place of a sequence holds: a token, and the picture it shows a part of (0: none).
-type Held = (u32, u64);
+/// What a place of a sequence holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    token: u32,
+    /// The picture that it shows a part of; 0: none.
+    picture: u64,
+    /// How many tokens of the sequence it has seen: more than those up to itself where a block's tokens see each other.
+    seen: usize,
+}
 
 /// A session over one model.
-pub(crate) struct Decoding<'a> {
-    native: &'a Native,
-    settings: &'a Settings,
+pub(crate) struct Decoding {
+    native: Arc<Native>,
+    settings: Arc<Settings>,
     slots: Vec<Slot>,
     seen: Seen,
     logits: Vec<f32>,
@@ -58,9 +65,9 @@ struct Exhibit<'p> {
     number: u64,
 }
 
-impl<'a> Decoding<'a> {
-    /// A session with empty slots.
-    pub(crate) fn new(native: &'a Native, settings: &'a Settings) -> Self {
+impl Decoding {
+    /// A session with so many empty slots.
+    pub(crate) fn new(native: Arc<Native>, settings: Arc<Settings>, slots: usize) -> Self {
         let slot = || Slot {
             busy: false,
             held: Vec::new(),
@@ -73,7 +80,7 @@ impl<'a> Decoding<'a> {
             stopped: false,
             used: 0,
         };
-        let slots = (0..settings.slots).map(|_| slot()).collect();
+        let slots = (0..slots).map(|_| slot()).collect();
         Self { native, settings, slots, seen: Seen::default(), logits: Vec::new(), turns: 0 }
     }
 
@@ -137,8 +144,11 @@ impl<'a> Decoding<'a> {
     /// The slot for a new sequence, with as much of it in the cache as any slot holds.
     fn prepare(&mut self, held: &[Held]) -> Result<usize, Fault> {
         let common = |slot: &Slot| {
+            let alike = slot.held.iter().zip(held).take_while(|(one, other)| one == other).count();
+            // A token whose block goes on differently is another one, whatever it is called.
+            let whole = held.iter().take(alike).take_while(|one| one.seen <= alike).count();
             // The last token is always computed: its hidden state gives the first logits.
-            slot.held.iter().zip(held).take_while(|(one, other)| one == other).count().min(held.len() - 1)
+            whole.min(held.len() - 1)
         };
         let idle = self.slots.iter().enumerate().filter(|(_, slot)| !slot.busy);
         let Some((chosen, own)) = idle
@@ -169,10 +179,12 @@ impl<'a> Decoding<'a> {
         exhibits: &[Exhibit<'_>],
         media: &dyn Media,
     ) -> Result<SlotId, Fault> {
-        let mut held: Vec<Held> = layout.ids.iter().map(|id| (*id, 0)).collect();
+        let tokens = layout.ids.iter().zip(&layout.blocks);
+        let mut held: Vec<Held> =
+            tokens.map(|(token, block)| Held { token: *token, picture: 0, seen: block.end }).collect();
         for placed in &layout.placed {
             for held in &mut held[placed.tokens.clone()] {
-                held.1 = exhibits[placed.shown].number;
+                held.picture = exhibits[placed.shown].number;
             }
         }
         let chosen = self.prepare(&held)?;
@@ -184,7 +196,7 @@ impl<'a> Decoding<'a> {
             }
         }
         self.turns += 1;
-        let native = self.native;
+        let native = &self.native;
         let slot = &mut self.slots[chosen];
         let sight = |index: usize| sights.get(index).cloned().flatten();
         let taken = native
@@ -251,7 +263,7 @@ impl<'a> Decoding<'a> {
         };
         let width = decoder.shape().vocabulary;
         for ((slot, token), logits) in waiting.into_iter().zip(tokens).zip(logits.chunks_exact(width)) {
-            slot.held.push((token, 0));
+            slot.held.push(Held { token, picture: 0, seen: slot.held.len() + 1 });
             slot.next += 1;
             slot.ready = Some(logits.to_vec());
         }
@@ -259,14 +271,14 @@ impl<'a> Decoding<'a> {
     }
 }
 
-impl Session for Decoding<'_> {
+impl Session for Decoding {
     fn admit(&mut self, request: &Request, media: &dyn Media) -> Result<SlotId, Fault> {
-        let settings = self.settings;
+        let settings = Arc::clone(&self.settings);
         let exhibits = self.exhibits(&request.prompt)?;
         let messages = question(&request.prompt, settings.system.as_deref(), settings.video)?;
         let rendered = self.native.render(&messages, &settings.template)?;
         let shown: Vec<Shown> = exhibits.iter().map(|exhibit| exhibit.shown).collect();
-        let layout = self.native.lay_out(&rendered, &shown)?;
+        let layout = self.native.lay_out(rendered, &shown)?;
         let (count, positions) = (layout.ids.len(), layout.next as usize);
         if count == 0 || positions >= settings.context {
             let what = format!(
@@ -294,10 +306,10 @@ impl Session for Decoding<'_> {
     }
 
     fn push(&mut self, slot: SlotId, token: u32) -> Result<Flow, Fault> {
-        let (stops, context) = (&self.native.stops, self.settings.context);
+        let (stops, context) = (self.native.stops.contains(&token), self.settings.context);
         let slot = self.slot(slot)?;
         slot.ready = None;
-        if stops.contains(&token) {
+        if stops {
             slot.stopped = true;
             return Ok(Flow::Stop);
         }
@@ -308,7 +320,7 @@ impl Session for Decoding<'_> {
     }
 
     fn finish(&mut self, slot: SlotId) -> Result<Reply, Fault> {
-        let native = self.native;
+        let native = Arc::clone(&self.native);
         let slot = self.slot(slot)?;
         slot.busy = false;
         slot.ready = None;

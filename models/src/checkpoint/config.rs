@@ -78,14 +78,43 @@ impl<'a> Config<'a> {
         }
     }
 
+    /// A positive number or `null`, which says that there is none; `default` where the field is missing.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub(crate) fn number_or_none(&self, name: &str, default: Option<f64>) -> Result<Option<f64>, Fault> {
+        match (self.table.get(name), default) {
+            (None, default) => Ok(default),
+            (Some(Value::Null), _) => Ok(None),
+            (Some(_), _) => self.number(name, 1.0).map(Some),
+        }
+    }
+
     /// A flag; false where the field is missing.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.get(name).and_then(Value::as_bool).unwrap_or(false)
+        self.flag_or(name, false)
+    }
+
+    /// A flag; `default` where the field is missing.
+    pub(crate) fn flag_or(&self, name: &str, default: bool) -> bool {
+        self.get(name).and_then(Value::as_bool).unwrap_or(default)
     }
 
     /// A word; `default` where the field is missing.
     pub(crate) fn word(&self, name: &str, default: &'a str) -> &'a str {
         self.get(name).and_then(Value::as_str).unwrap_or(default)
+    }
+
+    /// Words; `None` where the field is missing.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub(crate) fn words(&self, name: &str) -> Result<Option<Vec<&'a str>>, Fault> {
+        let Some(found) = self.get(name) else { return Ok(None) };
+        let words = found.as_array().and_then(|items| items.iter().map(Value::as_str).collect());
+        words
+            .map(Some)
+            .ok_or_else(|| self.fault(name, &format!("a list of words is expected, found {found}")))
     }
 
     /// Whole numbers; `None` where the field is missing.

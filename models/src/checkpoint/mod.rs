@@ -9,7 +9,7 @@ mod weight;
 
 pub(crate) use config::Config;
 pub(crate) use part::Part;
-pub(crate) use rope::{Rope, rope};
+pub(crate) use rope::{Rope, rope, rope_of_layers};
 pub(crate) use weight::{Numbers, Weight};
 
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,11 @@ impl Checkpoint {
             return Err(Fault::data(what).help("config.json and weights are of different models"));
         }
         Ok(weight)
+    }
+
+    /// Whether one of these tensors is there.
+    pub(crate) fn holds(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.shards.find(name).is_some())
     }
 
     /// The file that holds a tensor.

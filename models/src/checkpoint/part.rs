@@ -26,6 +26,11 @@ impl<'a> Part<'a> {
         self.prefixes.iter().map(|prefix| format!("{prefix}{name}")).collect()
     }
 
+    /// Whether the checkpoint has a tensor of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.checkpoint.holds(&self.names(name))
+    }
+
     /// A tensor of that shape.
     ///
     /// # Errors

@@ -119,6 +119,14 @@ impl Weight {
         Ok(Self { name: aligned.name, shape: aligned.shape, data: Data::Short(short, target) })
     }
 
+    /// A matrix with rows and columns exchanged, as f32.
+    pub(crate) fn transposed(&self) -> Self {
+        let (rows, columns) = self.matrix();
+        let values = self.to_f32();
+        let turned = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied());
+        Self { name: self.name.clone(), shape: vec![columns, rows], data: Data::F32(turned.collect()) }
+    }
+
     /// Name in the checkpoint.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -1,6 +1,6 @@
 //! Softmax attention of some queries over the keys and values of one sequence.
 
-use super::exponential::weigh;
+use super::exponential::{Sights, cap, weigh};
 use super::panel::{FEW_LANES, LANES, Strided, multiply, pack};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -33,12 +33,32 @@ struct Piece {
     pairs: Range<usize>,
 }
 
+/// How products of queries and keys become scores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scores {
+    /// Factor.
+    pub(crate) scale: f32,
+    /// Bound that large scores approach: `cap * tanh(score / cap)`.
+    pub(crate) cap: Option<f32>,
+}
+
 /// Attention with scores scaled by `1 / sqrt(width)`: query `i` sees the first `visible(i)` keys. Gives
 /// `[count, heads, width]`.
 pub(crate) fn attend(
     query: Query<'_>,
     keyed: Keyed<'_>,
     visible: impl Fn(usize) -> usize + Sync,
+) -> Vec<f32> {
+    let scores = Scores { scale: 1.0 / (query.width as f32).sqrt(), cap: None };
+    attend_within(query, keyed, scores, |row| 0..visible(row))
+}
+
+/// Attention in which query `i` sees the keys of `visible(i)`, at least one. Gives `[count, heads, width]`.
+pub(crate) fn attend_within(
+    query: Query<'_>,
+    keyed: Keyed<'_>,
+    scores: Scores,
+    visible: impl Fn(usize) -> Range<usize> + Sync,
 ) -> Vec<f32> {
     let Query { heads, width, .. } = query;
     let count = query.values.len() / (heads * width).max(1);
@@ -52,8 +72,10 @@ pub(crate) fn attend(
                 .map(move |first| Piece { head, pairs: first..(first + lanes).min(pairs) })
         })
         .collect();
-    let done: Vec<Vec<f32>> =
-        pieces.par_iter().map(|piece| one_piece(query, keyed, group, lanes, piece, &visible)).collect();
+    let done: Vec<Vec<f32>> = pieces
+        .par_iter()
+        .map(|piece| one_piece(query, keyed, scores, group, lanes, piece, &visible))
+        .collect();
     let mut out = vec![0.0; query.values.len()];
     for (piece, done) in pieces.iter().zip(done) {
         for (pair, value) in piece.pairs.clone().zip(done.chunks_exact(width)) {
@@ -67,34 +89,44 @@ pub(crate) fn attend(
 fn one_piece(
     query: Query<'_>,
     keyed: Keyed<'_>,
+    rule: Scores,
     group: usize,
     lanes: usize,
     piece: &Piece,
-    visible: &impl Fn(usize) -> usize,
+    visible: &impl Fn(usize) -> Range<usize>,
 ) -> Vec<f32> {
     let Query { values, heads, width } = query;
     let total = keyed.keys.len() / (keyed.heads * width);
     let pairs = piece.pairs.len();
-    let mut sight = [0; LANES];
-    for (sight, pair) in sight.iter_mut().zip(piece.pairs.clone()) {
-        *sight = visible(pair / group).min(total);
+    let mut sights = Sights { starts: [0; LANES], ends: [0; LANES] };
+    for (lane, pair) in piece.pairs.clone().enumerate() {
+        let seen = visible(pair / group);
+        sights.ends[lane] = seen.end.min(total);
+        sights.starts[lane] = seen.start.min(sights.ends[lane]);
     }
-    let seen = sight.iter().copied().max().unwrap_or(0);
+    let first = sights.starts.iter().take(pairs).copied().min().unwrap_or(0);
+    let seen = sights.ends.iter().copied().max().unwrap_or(0) - first;
+    for (start, end) in sights.starts.iter_mut().zip(&mut sights.ends).take(pairs) {
+        (*start, *end) = (*start - first, *end - first);
+    }
+    // Lanes without a query see one key, so that nothing is divided by zero.
+    sights.ends.iter_mut().skip(pairs).for_each(|end| *end = 1);
     let mut panel = Vec::new();
     let row = |lane: usize| {
         let pair = piece.pairs.start + lane;
         let start = ((pair / group) * heads + piece.head * group + pair % group) * width;
         &values[start..start + width]
     };
-    pack(pairs, width, lanes, 1.0 / (width as f32).sqrt(), row, &mut panel);
+    pack(pairs, width, lanes, rule.scale, row, &mut panel);
     let stride = keyed.heads * width;
-    let start = piece.head * width;
+    let start = first * stride + piece.head * width;
     let mut scores = vec![0.0; seen * lanes];
     let keys = Strided { values: &keyed.keys[start..], row: stride, column: 1 };
     multiply(&panel, lanes, keys, seen, &mut scores);
-    // Lanes without a query see one key, so that nothing is divided by zero.
-    sight.iter_mut().skip(pairs).for_each(|sight| *sight = 1);
-    let sums = weigh(&mut scores, lanes, &sight);
+    if let Some(bound) = rule.cap {
+        cap(&mut scores, bound);
+    }
+    let sums = weigh(&mut scores, lanes, &sights);
     let mut mixed = vec![0.0; width * lanes];
     let turned = Strided { values: &keyed.values[start..], row: 1, column: stride };
     multiply(&scores, lanes, turned, width, &mut mixed);

@@ -3,18 +3,47 @@
 use super::panel::LANES;
 use pulp::{Arch, Simd, WithSimd};
 
+/// Which keys each lane sees.
+pub(crate) struct Sights {
+    /// The first one.
+    pub(crate) starts: [usize; LANES],
+    /// One behind the last one.
+    pub(crate) ends: [usize; LANES],
+}
+
 /// Turns scores `[key][lane]` into weights `exp(score - highest)` in place, lane by lane; gives the sum of each lane.
 ///
-/// Lane `i` sees the first `visible[i]` keys; weights of others are 0. Exponentials are the project's own, so that they
-/// are the same on every machine.
-pub(crate) fn weigh(scores: &mut [f32], lanes: usize, visible: &[usize; LANES]) -> [f32; LANES] {
-    Arch::new().dispatch(Weigh { scores, lanes, visible })
+/// Weights of keys that a lane does not see are 0. Exponentials are the project's own, so that they are the same on
+/// every machine.
+pub(crate) fn weigh(scores: &mut [f32], lanes: usize, sights: &Sights) -> [f32; LANES] {
+    Arch::new().dispatch(Weigh { scores, lanes, sights })
+}
+
+/// Bends numbers towards a bound: `bound * tanh(x / bound)`.
+pub(crate) fn cap(values: &mut [f32], bound: f32) {
+    Arch::new().dispatch(Cap { values, bound });
+}
+
+struct Cap<'a> {
+    values: &'a mut [f32],
+    bound: f32,
+}
+
+impl WithSimd for Cap<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for value in self.values {
+            *value = self.bound * tangent(*value / self.bound);
+        }
+    }
 }
 
 struct Weigh<'a> {
     scores: &'a mut [f32],
     lanes: usize,
-    visible: &'a [usize; LANES],
+    sights: &'a Sights,
 }
 
 impl WithSimd for Weigh<'_> {
@@ -23,20 +52,29 @@ impl WithSimd for Weigh<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> [f32; LANES] {
         if self.lanes == LANES {
-            lanes::<LANES>(self.scores, self.visible)
+            lanes::<LANES>(self.scores, self.sights)
         } else {
-            lanes::<{ super::panel::FEW_LANES }>(self.scores, self.visible)
+            lanes::<{ super::panel::FEW_LANES }>(self.scores, self.sights)
         }
     }
 }
 
 #[inline(always)]
-fn lanes<const L: usize>(scores: &mut [f32], visible: &[usize; LANES]) -> [f32; LANES] {
+fn lanes<const L: usize>(scores: &mut [f32], sights: &Sights) -> [f32; LANES] {
     let rows = scores.as_chunks_mut::<L>().0;
-    let all = visible.iter().take(L).copied().min().unwrap_or(0);
-    for (key, row) in rows.iter_mut().enumerate().skip(all) {
+    let Sights { starts, ends } = sights;
+    let all_from = starts.iter().take(L).copied().max().unwrap_or(0);
+    for (key, row) in rows.iter_mut().enumerate().take(all_from) {
         for lane in 0..L {
-            if key >= visible[lane] {
+            if key < starts[lane] {
+                row[lane] = f32::NEG_INFINITY;
+            }
+        }
+    }
+    let all_to = ends.iter().take(L).copied().min().unwrap_or(0);
+    for (key, row) in rows.iter_mut().enumerate().skip(all_to) {
+        for lane in 0..L {
+            if key >= ends[lane] {
                 row[lane] = f32::NEG_INFINITY;
             }
         }
@@ -82,9 +120,37 @@ fn exponential(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { scaled }
 }
 
+/// Hyperbolic tangent.
+#[inline(always)]
+fn tangent(x: f32) -> f32 {
+    // Where the difference below would lose digits: Taylor's series, whose next term is below 1e-8 of the value.
+    const NEAR: f32 = 0.25;
+    let square = x * x;
+    let mut series = 62.0 / 2835.0;
+    series = square.mul_add(series, -17.0 / 315.0);
+    series = square.mul_add(series, 2.0 / 15.0);
+    series = square.mul_add(series, -1.0 / 3.0);
+    series = (square * series).mul_add(x, x);
+    let fallen = exponential(-2.0 * x.abs());
+    let far = ((1.0 - fallen) / (1.0 + fallen)).copysign(x);
+    if x.abs() < NEAR { series } else { far }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn capped_numbers_are_those_of_double_precision() {
+        for step in -40_000..=40_000 {
+            let x = step as f32 / 100.0;
+            let mut capped = [x];
+            cap(&mut capped, 30.0);
+            let exact = 30.0 * (f64::from(x) / 30.0).tanh();
+            let off = (f64::from(capped[0]) - exact).abs();
+            assert!(off <= 6e-7 * exact.abs(), "{x}: {off}");
+        }
+    }
 
     #[test]
     fn exponentials_are_those_of_double_precision() {
@@ -101,10 +167,11 @@ mod tests {
     #[test]
     fn keys_out_of_sight_weigh_nothing() {
         let mut scores = vec![1.0; 3 * LANES];
-        let mut visible = [3; LANES];
-        visible[1] = 1;
-        let sums = weigh(&mut scores, LANES, &visible);
-        assert_eq!((sums[0], sums[1]), (3.0, 1.0));
-        assert_eq!(scores[LANES + 1], 0.0);
+        let mut sights = Sights { starts: [0; LANES], ends: [3; LANES] };
+        sights.ends[1] = 1;
+        sights.starts[2] = 1;
+        let sums = weigh(&mut scores, LANES, &sights);
+        assert_eq!((sums[0], sums[1], sums[2]), (3.0, 1.0, 2.0));
+        assert_eq!((scores[LANES + 1], scores[2]), (0.0, 0.0));
     }
 }

@@ -9,5 +9,6 @@ mod exponential;
 mod panel;
 mod product;
 
-pub(crate) use attention::{Keyed, Query, attend};
+pub(crate) use attention::{Keyed, Query, Scores, attend, attend_within};
+pub(crate) use exponential::cap;
 pub(crate) use product::product;

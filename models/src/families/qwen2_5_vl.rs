@@ -8,7 +8,7 @@ mod vision;
 use crate::checkpoint::{Checkpoint, Part, rope};
 use crate::layers::{Angles, Decoder, Mixing, Shape};
 use crate::model::{Clip, Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
-use crate::pixels::{Bounds, Defaults, Patches, PixelRules};
+use crate::pixels::{Bounds, Defaults, Filter, Patches, PixelRules, Sizing};
 use situs_core::fault::Fault;
 use vision::Tower;
 
@@ -20,9 +20,12 @@ inventory::submit! {
 const PIXELS: Defaults = Defaults {
     mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
     deviation: [0.268_629_54, 0.261_302_58, 0.275_777_11],
-    image: Bounds { least: 3136.0, most: 1_003_520.0 },
-    video: Bounds { least: 100_352.0, most: 602_112.0 },
-    video_counts_frames: false,
+    filter: Filter::Cubic,
+    sizing: Sizing::Bounded {
+        image: Bounds { least: 3136.0, most: 1_003_520.0 },
+        video: Bounds { least: 100_352.0, most: 602_112.0 },
+        video_counts_frames: false,
+    },
 };
 
 struct Qwen25Vl {
@@ -50,9 +53,9 @@ fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
     let decoder = Decoder::read(checkpoint, &language, &["lm_head.", "language_model.lm_head."], shape)?;
     let marks = Marks {
         image: config.token("image_token_id", 151_655)?,
-        video: config.token("video_token_id", 151_656)?,
-        start: config.token("vision_start_token_id", 151_652)?,
-        end: config.token("vision_end_token_id", 151_653)?,
+        video: Some(config.token("video_token_id", 151_656)?),
+        start: Some(config.token("vision_start_token_id", 151_652)?),
+        end: Some(config.token("vision_end_token_id", 151_653)?),
     };
     let tokens_per_second = vision.number("tokens_per_second", 4.0)?;
     Ok(Box::new(Qwen25Vl { decoder, angles, tower, pixels, marks, tokens_per_second }))
@@ -79,7 +82,7 @@ impl Model for Qwen25Vl {
     fn video(&self, clip: Clip, texts: &MarkTexts) -> Expansion {
         let seconds = self.pixels.temporal as f64 / clip.fps;
         let run = Run { grid: clip.grid, interval: self.tokens_per_second * seconds };
-        Expansion { text: texts.video.clone(), runs: vec![run] }
+        Expansion { text: texts.video.clone().unwrap_or_default(), runs: vec![run] }
     }
 
     fn see(&self, patches: &Patches) -> Result<Sight, Fault> {

@@ -8,7 +8,7 @@ mod vision;
 use crate::checkpoint::{Checkpoint, Part, rope};
 use crate::layers::{Angles, Decoder, Mixing, Shape};
 use crate::model::{Clip, Expansion, Family, MarkTexts, Marks, Model, Run, Sight};
-use crate::pixels::{Bounds, Defaults, Grid, Patches, PixelRules};
+use crate::pixels::{Bounds, Defaults, Filter, Grid, Patches, PixelRules, Sizing};
 use situs_core::fault::Fault;
 use std::fmt::Write as _;
 use vision::Tower;
@@ -21,9 +21,12 @@ inventory::submit! {
 const PIXELS: Defaults = Defaults {
     mean: [0.5; 3],
     deviation: [0.5; 3],
-    image: Bounds { least: 65_536.0, most: 16_777_216.0 },
-    video: Bounds { least: 131_072.0, most: 786_432.0 },
-    video_counts_frames: true,
+    filter: Filter::Cubic,
+    sizing: Sizing::Bounded {
+        image: Bounds { least: 65_536.0, most: 16_777_216.0 },
+        video: Bounds { least: 131_072.0, most: 786_432.0 },
+        video_counts_frames: true,
+    },
 };
 
 struct Qwen3Vl {
@@ -49,9 +52,9 @@ fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
     let decoder = Decoder::read(checkpoint, &language, &["lm_head.", "language_model.lm_head."], shape)?;
     let marks = Marks {
         image: config.token("image_token_id", 151_655)?,
-        video: config.token("video_token_id", 151_656)?,
-        start: config.token("vision_start_token_id", 151_652)?,
-        end: config.token("vision_end_token_id", 151_653)?,
+        video: Some(config.token("video_token_id", 151_656)?),
+        start: Some(config.token("vision_start_token_id", 151_652)?),
+        end: Some(config.token("vision_end_token_id", 151_653)?),
     };
     Ok(Box::new(Qwen3Vl { decoder, angles, tower, pixels, marks }))
 }
@@ -84,7 +87,7 @@ impl Model for Qwen3Vl {
             let (first, last) = (seconds(time * steps), seconds(time * steps + steps - 1));
             let _ = write!(text, "<{:.1} seconds>", (first + last) / 2.0);
             text.push_str(&texts.start);
-            text.push_str(&texts.video);
+            text.push_str(texts.video.as_deref().unwrap_or_default());
             text.push_str(&texts.end);
         }
         Expansion { text, runs: vec![frame; grid.time] }

@@ -22,6 +22,21 @@ pub(crate) enum Mixing {
 pub(crate) struct Angles {
     frequencies: Vec<f32>,
     axes: Vec<usize>,
+    /// Frequencies of layers whose attention slides, where they have their own.
+    sliding: Option<Vec<f32>>,
+}
+
+/// Cosines and sines `[count, width / 2]` of some tokens.
+pub(crate) struct Turns {
+    all: (Tensor, Tensor),
+    sliding: Option<(Tensor, Tensor)>,
+}
+
+impl Turns {
+    /// Those of a layer.
+    pub(crate) fn of(&self, slides: bool) -> &(Tensor, Tensor) {
+        self.sliding.as_ref().filter(|_| slides).unwrap_or(&self.all)
+    }
 }
 
 impl Angles {
@@ -40,19 +55,34 @@ impl Angles {
                 }
             })
             .collect();
-        Self { frequencies: frequencies(rope.theta, width), axes }
+        Self { frequencies: stretched(rope, width), axes, sliding: None }
     }
 
-    /// Cosines and sines `[count, width / 2]` of tokens at these places.
+    /// With other wavelengths for layers whose attention slides.
+    pub(crate) fn with_sliding(self, rope: &Rope, width: usize) -> Self {
+        Self { sliding: Some(stretched(rope, width)), ..self }
+    }
+
+    /// Cosines and sines of tokens at these places.
     ///
     /// # Errors
     /// None.
-    pub(crate) fn at(&self, places: &[Place]) -> Result<(Tensor, Tensor)> {
-        let angles = places.iter().flat_map(|place| {
-            self.frequencies.iter().zip(&self.axes).map(|(frequency, axis)| place[*axis] as f32 * frequency)
-        });
-        turned(angles, places.len(), self.frequencies.len())
+    pub(crate) fn at(&self, places: &[Place]) -> Result<Turns> {
+        let table = |frequencies: &[f32]| {
+            let angles = places.iter().flat_map(|place| {
+                frequencies.iter().zip(&self.axes).map(|(frequency, axis)| place[*axis] as f32 * frequency)
+            });
+            turned(angles, places.len(), frequencies.len())
+        };
+        let sliding = self.sliding.as_deref().map(table).transpose()?;
+        Ok(Turns { all: table(&self.frequencies)?, sliding })
     }
+}
+
+fn stretched(rope: &Rope, width: usize) -> Vec<f32> {
+    let mut frequencies = frequencies(rope.theta, width);
+    frequencies.iter_mut().for_each(|frequency| *frequency /= rope.factor as f32);
+    frequencies
 }
 
 /// Cosines and sines `[patches, width / 2]` of the patches of a grid in the order of its tokens: the first half of the

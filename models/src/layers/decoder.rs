@@ -1,9 +1,9 @@
-//! The text decoder of the Qwen families: rotary attention with shared key heads, gated feed-forward layers.
+//! The text decoder: rotary attention with shared key heads, gated feed-forward layers.
 
 use super::floats::{broken, floats, matrix};
-use super::{Activation, Gated, KvCache, Linear, RmsNorm};
+use super::{Activation, Gated, KvCache, Linear, RmsNorm, Turns};
 use crate::checkpoint::{Checkpoint, Config, Part, Weight};
-use crate::compute::{Keyed, Query, attend};
+use crate::compute::{Keyed, Query, Scores, attend_within, cap};
 use candle_core::{Result, Tensor};
 use candle_nn::rotary_emb::rope_thd;
 use situs_core::fault::Fault;
@@ -48,6 +48,50 @@ pub(crate) struct Shape {
     pub(crate) tied: bool,
     /// The bend of the feed-forward layers.
     pub(crate) activation: Activation,
+    /// Factor of embeddings.
+    pub(crate) embedding_scale: f32,
+    /// How products of queries and keys become scores.
+    pub(crate) scores: Scores,
+    /// Bound that large logits approach.
+    pub(crate) logit_cap: Option<f32>,
+    /// Whether weights of norms are stored as what they are above one.
+    pub(crate) norms_above_one: bool,
+    /// Whether what attention and feed-forward layers give is normalised before it is added.
+    pub(crate) output_norms: bool,
+    /// Layers that see the last tokens alone.
+    pub(crate) sliding: Option<Sliding>,
+}
+
+/// Layers whose tokens see the last tokens alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sliding {
+    /// Tokens in sight, the one that looks counted.
+    pub(crate) window: usize,
+    /// Layer by layer, whether it is one of them.
+    pub(crate) layers: Vec<bool>,
+    /// Whether tokens beyond the window are out of sight even in a block whose tokens see each other.
+    pub(crate) cuts_blocks: bool,
+}
+
+/// Sizes that a family's configurations may leave out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ShapeDefaults {
+    /// Embedding rows.
+    pub(crate) vocabulary: Option<usize>,
+    /// Width of a hidden state.
+    pub(crate) hidden: Option<usize>,
+    /// Width between the products of a feed-forward layer.
+    pub(crate) middle: Option<usize>,
+    /// Layers.
+    pub(crate) layers: Option<usize>,
+    /// Query heads.
+    pub(crate) heads: Option<usize>,
+    /// Key and value heads; as many as query heads where there is no number.
+    pub(crate) key_heads: Option<usize>,
+    /// Width of a head; that of a hidden state over the heads where there is no number.
+    pub(crate) head: Option<usize>,
+    /// Positions; 32,768 where there is no number.
+    pub(crate) context: Option<usize>,
 }
 
 impl Shape {
@@ -56,10 +100,23 @@ impl Shape {
     /// # Errors
     /// Sizes that are missing, absurd, or do not fit each other.
     pub(crate) fn read(text: &Config<'_>, tied: bool) -> std::result::Result<Self, Fault> {
-        let hidden = text.count("hidden_size", None, MAX_WIDTH)?;
-        let heads = text.count("num_attention_heads", None, hidden)?;
-        let key_heads = text.count("num_key_value_heads", Some(heads), heads)?;
-        let head = text.count("head_dim", Some(hidden / heads), MAX_WIDTH)?;
+        Self::read_with(text, tied, ShapeDefaults::default())
+    }
+
+    /// The same for a family whose configurations leave sizes out.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_with(
+        text: &Config<'_>,
+        tied: bool,
+        defaults: ShapeDefaults,
+    ) -> std::result::Result<Self, Fault> {
+        let hidden = text.count("hidden_size", defaults.hidden, MAX_WIDTH)?;
+        let heads = text.count("num_attention_heads", defaults.heads, hidden)?;
+        let key_heads = defaults.key_heads.unwrap_or(heads);
+        let key_heads = text.count("num_key_value_heads", Some(key_heads), heads)?;
+        let head = text.count("head_dim", Some(defaults.head.unwrap_or(hidden / heads)), MAX_WIDTH)?;
         if heads % key_heads != 0 {
             let what = format!("{key_heads} key heads cannot share {heads} query heads evenly");
             return Err(text.fault("num_key_value_heads", &what));
@@ -73,21 +130,44 @@ impl Shape {
         }
         let bias = text.flag("attention_bias");
         Ok(Self {
-            vocabulary: text.count("vocab_size", None, MAX_ROWS)?,
+            vocabulary: text.count("vocab_size", defaults.vocabulary, MAX_ROWS)?,
             hidden,
-            middle: text.count("intermediate_size", None, MAX_WIDTH)?,
-            layers: text.count("num_hidden_layers", None, MAX_LAYERS)?,
+            middle: text.count("intermediate_size", defaults.middle, MAX_WIDTH)?,
+            layers: text.count("num_hidden_layers", defaults.layers, MAX_LAYERS)?,
             heads,
             key_heads,
             head,
             epsilon: text.number("rms_norm_eps", 1e-6)?,
-            context: text.count("max_position_embeddings", Some(32_768), MAX_ROWS)?,
+            context: text.count(
+                "max_position_embeddings",
+                Some(defaults.context.unwrap_or(32_768)),
+                MAX_ROWS,
+            )?,
             head_norms: false,
             input_bias: bias,
             output_bias: bias,
             tied,
             activation: Activation::read(text, "silu")?,
+            embedding_scale: 1.0,
+            scores: Scores { scale: 1.0 / (head as f32).sqrt(), cap: None },
+            logit_cap: None,
+            norms_above_one: false,
+            output_norms: false,
+            sliding: None,
         })
+    }
+
+    /// Whether tokens of a layer see the last tokens alone.
+    fn slides(&self, layer: usize) -> Option<&Sliding> {
+        self.sliding.as_ref().filter(|sliding| sliding.layers.get(layer).copied().unwrap_or(false))
+    }
+
+    fn norm(&self, part: &Part<'_>, width: usize) -> std::result::Result<RmsNorm, Fault> {
+        if self.norms_above_one {
+            RmsNorm::read_above_one(part, width, self.epsilon)
+        } else {
+            RmsNorm::read(part, width, self.epsilon)
+        }
     }
 }
 
@@ -95,6 +175,9 @@ impl Shape {
 pub(crate) struct Span<'a> {
     /// The rows.
     pub(crate) rows: Range<usize>,
+    /// Tokens of the sequence whose tokens all see each other, the row's own among them, row by row; all of them are in
+    /// the cache or among the rows. Nothing for rows that are a block of their own each.
+    pub(crate) blocks: &'a [Range<usize>],
     /// The sequence so far; the rows are appended.
     pub(crate) cache: &'a mut KvCache,
 }
@@ -115,8 +198,10 @@ struct Layer {
     values: Linear,
     norms: Option<(RmsNorm, RmsNorm)>,
     output: Linear,
+    output_norm: Option<RmsNorm>,
     after: RmsNorm,
     feed_forward: Gated,
+    fed_norm: Option<RmsNorm>,
 }
 
 impl Decoder {
@@ -140,7 +225,7 @@ impl Decoder {
         let layers = (0..shape.layers)
             .map(|index| Layer::read(&text.within("layers").within(index), &shape))
             .collect::<std::result::Result<_, _>>()?;
-        let norm = RmsNorm::read(&text.within("norm"), shape.hidden, shape.epsilon)?;
+        let norm = shape.norm(&text.within("norm"), shape.hidden)?;
         Ok(Self { shape, embeddings, layers, norm, head })
     }
 
@@ -174,7 +259,7 @@ impl Decoder {
                 return Err(Fault::data(what).help("the tokenizer belongs to another model"));
             }
             self.embeddings.widen(token * width..(token + 1) * width, &mut row);
-            out.extend_from_slice(&row);
+            out.extend(row.iter().map(|value| value * self.shape.embedding_scale));
         }
         Ok(out)
     }
@@ -187,7 +272,7 @@ impl Decoder {
     pub(crate) fn forward(
         &self,
         rows: Tensor,
-        angles: &(Tensor, Tensor),
+        turns: &Turns,
         spans: &mut [Span<'_>],
         lifts: &[Tensor],
         mut trace: Option<&mut Vec<Tensor>>,
@@ -197,6 +282,7 @@ impl Decoder {
             trace.push(states.clone());
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            let angles = turns.of(self.shape.slides(index).is_some());
             states = layer.forward(&states, angles, spans, index, &self.shape).map_err(broken)?;
             if let Some(trace) = trace.as_mut().filter(|_| index + 1 < self.layers.len()) {
                 trace.push(states.clone());
@@ -218,32 +304,46 @@ impl Decoder {
     /// Rows of another width.
     pub(crate) fn logits(&self, states: &Tensor) -> std::result::Result<Vec<f32>, Fault> {
         let logits = self.head.forward(states).map_err(broken)?;
-        floats(&logits, |values| Ok(values.to_vec())).map_err(broken)
+        let mut logits = floats(&logits, |values| Ok(values.to_vec())).map_err(broken)?;
+        if let Some(bound) = self.shape.logit_cap {
+            cap(&mut logits, bound);
+        }
+        Ok(logits)
     }
 }
 
 impl Layer {
     fn read(part: &Part<'_>, shape: &Shape) -> std::result::Result<Self, Fault> {
         let attention = part.within("self_attn");
-        let &Shape { hidden, heads, key_heads, head, epsilon, input_bias, output_bias, .. } = shape;
+        let &Shape { hidden, heads, key_heads, head, input_bias, output_bias, output_norms, .. } = shape;
         let project = |name: &str, heads: usize| {
             Linear::read(&attention.within(name), heads * head, hidden, input_bias)
         };
         let norms = if shape.head_norms {
-            let norm = |name: &str| RmsNorm::read(&attention.within(name), head, epsilon);
+            let norm = |name: &str| shape.norm(&attention.within(name), head);
             Some((norm("q_norm")?, norm("k_norm")?))
         } else {
             None
         };
+        let norm = |name: &str| shape.norm(&part.within(name), hidden);
+        // With norms behind both parts, the name of the one in front of the second moves to the one behind the first.
+        let (output_norm, after, fed_norm) = if output_norms {
+            let behind = (norm("post_attention_layernorm")?, norm("post_feedforward_layernorm")?);
+            (Some(behind.0), norm("pre_feedforward_layernorm")?, Some(behind.1))
+        } else {
+            (None, norm("post_attention_layernorm")?, None)
+        };
         Ok(Self {
-            before: RmsNorm::read(&part.within("input_layernorm"), hidden, epsilon)?,
+            before: norm("input_layernorm")?,
             queries: project("q_proj", heads)?,
             keys: project("k_proj", key_heads)?,
             values: project("v_proj", key_heads)?,
             norms,
             output: Linear::read(&attention.within("o_proj"), hidden, heads * head, output_bias)?,
-            after: RmsNorm::read(&part.within("post_attention_layernorm"), hidden, epsilon)?,
+            output_norm,
+            after,
             feed_forward: Gated::read(&part.within("mlp"), hidden, shape.middle, false, shape.activation)?,
+            fed_norm,
         })
     }
 
@@ -276,9 +376,14 @@ impl Layer {
                 floats(&values, |values| Ok(attend_spans(query, keys, values, spans, index, shape)))
             })
         })?;
-        let rows = (rows + self.output.forward(&matrix(mixed, count, shape.heads * shape.head)?)?)?;
+        let behind = |norm: &Option<RmsNorm>, added: Tensor| match norm {
+            Some(norm) => norm.forward(&added),
+            None => Ok(added),
+        };
+        let seen = self.output.forward(&matrix(mixed, count, shape.heads * shape.head)?)?;
+        let rows = (rows + behind(&self.output_norm, seen)?)?;
         let fed = self.feed_forward.forward(&self.after.forward(&rows)?)?;
-        rows + fed
+        rows + behind(&self.fed_norm, fed)?
     }
 }
 
@@ -303,7 +408,21 @@ fn attend_spans(
             heads: shape.heads,
             width: shape.head,
         };
-        mixed.extend(attend(query, Keyed { keys, values, heads: shape.key_heads }, |row| before + row + 1));
+        let keyed = Keyed { keys, values, heads: shape.key_heads };
+        let sliding = shape.slides(layer);
+        let blocks = span.blocks;
+        mixed.extend(attend_within(query, keyed, shape.scores, |row| {
+            let own = before + row;
+            let block = blocks.get(row).cloned().unwrap_or(own..own + 1);
+            let start = match sliding {
+                None => 0,
+                Some(Sliding { window, cuts_blocks, .. }) => {
+                    let start = (own + 1).saturating_sub(*window);
+                    if *cuts_blocks { start } else { start.min(block.start) }
+                }
+            };
+            start..block.end.max(own + 1)
+        }));
     }
     mixed
 }

@@ -22,12 +22,24 @@ impl Activation {
     /// # Errors
     /// One that is not known.
     pub(crate) fn read(config: &Config<'_>, default: &str) -> std::result::Result<Self, Fault> {
-        match config.word("hidden_act", default) {
+        Self::read_from(config, "hidden_act", default)
+    }
+
+    /// Reads a field of another name.
+    ///
+    /// # Errors
+    /// One that is not known.
+    pub(crate) fn read_from(
+        config: &Config<'_>,
+        field: &str,
+        default: &str,
+    ) -> std::result::Result<Self, Fault> {
+        match config.word(field, default) {
             "silu" | "swish" => Ok(Self::Silu),
             "gelu" => Ok(Self::Gelu),
             "gelu_pytorch_tanh" | "gelu_new" => Ok(Self::GeluTanh),
             other => {
-                let what = config.fault("hidden_act", &format!("'{other}' is not known")).what;
+                let what = config.fault(field, &format!("'{other}' is not known")).what;
                 Err(Fault::unsupported(what).help("silu, gelu and gelu_pytorch_tanh are computed"))
             }
         }

@@ -20,6 +20,20 @@ impl RmsNorm {
         Ok(Self { weight: vector(part, "weight", width)?, epsilon: epsilon as f32 })
     }
 
+    /// Reads `weight` `[width]`, stored as what it is above one.
+    ///
+    /// # Errors
+    /// When it is missing or of another shape.
+    pub(crate) fn read_above_one(
+        part: &Part<'_>,
+        width: usize,
+        epsilon: f64,
+    ) -> std::result::Result<Self, Fault> {
+        let above = part.vector("weight", width)?;
+        let weight = Tensor::from_iter(above.into_iter().map(|above| 1.0 + above), &Device::Cpu);
+        Ok(Self { weight: weight.map_err(broken)?, epsilon: epsilon as f32 })
+    }
+
     /// Rows of any number.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub(super) struct Reference {
     pub(super) name: String,
     /// Messages for the chat template.
     pub(super) messages: Value,
+    /// What takes the place of a rendered template where there are no messages.
+    pub(super) prompt: Option<String>,
     /// Pictures in order.
     pub(super) pictures: Vec<Picture>,
     /// Frames of the video, if there is one.
@@ -30,6 +32,8 @@ pub(super) struct Reference {
 #[derive(Deserialize)]
 struct Case {
     messages: Value,
+    #[serde(default)]
+    prompt: Option<String>,
     #[serde(default)]
     images: Vec<String>,
     #[serde(default)]
@@ -46,6 +50,8 @@ pub(super) struct Recorded {
     pub(super) rows: usize,
     /// Numbers of a row.
     pub(super) width: usize,
+    /// All dimensions, the slowest first.
+    pub(super) shape: Vec<usize>,
 }
 
 impl Reference {
@@ -85,6 +91,7 @@ impl Reference {
             pictures: pictures(&case.images)?,
             frames: pictures(&case.video_frames)?,
             fps: case.video_fps.filter(|fps| *fps > 0.0).unwrap_or(2.0),
+            prompt: case.prompt.filter(|_| case.messages.is_null()),
             messages: case.messages,
             inputs: whole(&place.join("inputs.safetensors"))?,
             outputs: whole(&place.join("outputs.safetensors"))?,
@@ -125,7 +132,8 @@ impl Reference {
             }
         };
         let width = view.shape().last().copied().unwrap_or(1).max(1);
-        Ok(Some(Recorded { rows: values.len() / width, width, values }))
+        let shape = view.shape().to_vec();
+        Ok(Some(Recorded { rows: values.len() / width, width, values, shape }))
     }
 }
 

@@ -6,7 +6,7 @@ use super::reference::{Recorded, Reference};
 use crate::layers::{KvCache, broken, floats};
 use crate::model::{Clip, Sight};
 use crate::native::Native;
-use crate::pixels::{Grid, Patches};
+use crate::pixels::{Grid, Patches, cut_planes};
 use crate::prompt::{Layout, Shown};
 use candle_core::Tensor;
 use serde_json::Map;
@@ -27,7 +27,10 @@ pub(super) fn compare(native: &Native, reference: &Reference) -> Result<Vec<Comp
     let name = &reference.name;
     let seen = patches(native, reference)?;
     let mut compared = Vec::new();
-    let rendered = native.render(&reference.messages, &Map::new())?;
+    let rendered = match &reference.prompt {
+        Some(prompt) => prompt.clone(),
+        None => native.render(&reference.messages, &Map::new())?,
+    };
     let shown: Vec<Shown> = seen
         .iter()
         .map(|patches| match reference.frames.is_empty() {
@@ -37,7 +40,7 @@ pub(super) fn compare(native: &Native, reference: &Reference) -> Result<Vec<Comp
             }
         })
         .collect();
-    let layout = native.lay_out(&rendered, &shown)?;
+    let layout = native.lay_out(rendered, &shown)?;
     let mut ids = Difference::new(name, "ids", 0.0);
     if let Some(expected) = reference.input("input_ids")? {
         let ours: Vec<f32> = layout.ids.iter().map(|id| *id as f32).collect();
@@ -88,11 +91,26 @@ fn pixels(native: &Native, reference: &Reference, seen: &[Patches]) -> Result<Co
             difference.unfit();
         }
     }
-    if let Some(expected) = reference.input(values)? {
+    if let Some(expected) = given(native, reference, values)? {
         let ours: Vec<f32> = seen.iter().flat_map(|patches| patches.values.iter().copied()).collect();
         difference.add(&ours, &expected);
     }
     Ok(difference.done())
+}
+
+/// The reference's pixels, cut into patches where it holds whole pictures.
+fn given(native: &Native, reference: &Reference, name: &str) -> Result<Option<Recorded>, Fault> {
+    let Some(found) = reference.input(name)? else { return Ok(None) };
+    let [.., 3, height, width] = found.shape.as_slice() else { return Ok(Some(found)) };
+    let size = (*width, *height);
+    let mut values = Vec::with_capacity(found.values.len());
+    for picture in found.values.chunks_exact((3 * width * height).max(1)) {
+        let planes: Vec<f32> = picture.iter().map(|value| *value as f32).collect();
+        let Some(patches) = cut_planes(&planes, size, native.model.pixels()) else { return Ok(Some(found)) };
+        values.extend(patches.values.into_iter().map(f64::from));
+    }
+    let count = values.len();
+    Ok(Some(Recorded { values, rows: 1, width: count, shape: vec![count] }))
 }
 
 /// Features of the reference's own pixels, and ours for the stages behind.
@@ -103,7 +121,7 @@ fn vision(
 ) -> Result<(Compared, Vec<Arc<Sight>>), Fault> {
     let mut difference = Difference::new(&reference.name, "vision", FEATURES);
     let total: usize = seen.iter().map(|patches| patches.values.len()).sum();
-    let given = reference.input(names(reference).0)?.filter(|given| given.values.len() == total);
+    let given = given(native, reference, names(reference).0)?.filter(|given| given.values.len() == total);
     let mut sights = Vec::with_capacity(seen.len());
     let mut first = 0;
     for patches in seen {
@@ -119,6 +137,15 @@ fn vision(
     let depths = sights.first().map_or(0, |sight| sight.lifts.len());
     let features = sights.iter().map(|sight| &sight.features);
     let lifts = (0..depths).flat_map(|depth| sights.iter().filter_map(move |sight| sight.lifts.get(depth)));
+    if let Some(expected) = reference.output("vision_0")?.filter(|_| sights.len() > 1) {
+        let all: usize = features.clone().map(Tensor::elem_count).sum();
+        if expected.values.len() == all {
+            // One tensor for all pictures.
+            let ours = Tensor::cat(&features.collect::<Vec<_>>(), 0).map_err(broken)?;
+            add(&mut difference, &ours, &expected)?;
+            return Ok((difference.done(), sights));
+        }
+    }
     for (index, ours) in features.chain(lifts).enumerate() {
         if let Some(expected) = reference.output(&format!("vision_{index}"))? {
             add(&mut difference, ours, &expected)?;
@@ -135,9 +162,21 @@ fn positions(reference: &Reference, layout: &Layout) -> Result<Compared, Fault> 
         // Some references put a plain count in front of the three axes.
         let behind = expected.rows.saturating_sub(3) * expected.width;
         let values = expected.values.get(behind..).unwrap_or_default().to_vec();
-        difference.add(&ours, &Recorded { values, rows: expected.rows.min(3), width: expected.width });
+        let (rows, width) = (expected.rows.min(3), expected.width);
+        difference.add(&ours, &Recorded { values, rows, width, shape: vec![rows, width] });
     }
     Ok(difference.done())
+}
+
+/// The largest magnitude of the reference's logits.
+pub(super) fn largest_logit(reference: &Reference) -> Result<Option<f64>, Fault> {
+    let mut largest = None;
+    for name in ["prefill_logits", "step_logits"] {
+        for value in reference.output(name)?.iter().flat_map(|found| &found.values) {
+            largest = Some(largest.unwrap_or(0.0f64).max(value.abs()));
+        }
+    }
+    Ok(largest.filter(|largest| *largest > 0.0))
 }
 
 /// Hidden states, logits of the prompt, and logits of the reply step by step.
@@ -167,7 +206,9 @@ fn language(
         (reference.output("generated_ids")?, reference.output("step_logits")?)
     {
         let mut cache = decoder.cache();
-        let middle = count / 2;
+        // No block whose tokens see each other is parted.
+        let middle = layout.part_end(0, count / 2);
+        let middle = if middle < count { middle } else { 0 };
         if middle > 0 {
             native.take_in(layout, 0..middle, &sight, &mut cache, None)?;
         }

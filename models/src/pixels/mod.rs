@@ -4,6 +4,7 @@ mod patches;
 mod resample;
 mod rules;
 
-pub(crate) use patches::{Grid, Patches};
+pub(crate) use patches::{Grid, Patches, cut_planes};
+pub(crate) use resample::Filter;
 use resample::resample;
-pub(crate) use rules::{Bounds, Defaults, PixelRules};
+pub(crate) use rules::{Bounds, Defaults, PixelRules, Sizing};

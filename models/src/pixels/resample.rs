@@ -1,10 +1,33 @@
-//! Resizing of 8-bit pictures: cubic convolution with antialiasing (a = -0.5), as torchvision resizes 8-bit tensors.
+//! Resizing of 8-bit pictures with antialiasing, as torchvision resizes 8-bit tensors.
 //!
 //! Weights are 16-bit whole numbers and each pass, first along rows, then along columns, rounds to 8 bits; so results
 //! are equal to the pixel. Pillow differs by up to one grey level.
 
-/// Support of the kernel on each side, in source pixels of an enlargement.
-const REACH: f64 = 2.0;
+/// How a pixel is made of its neighbors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// Straight lines.
+    Linear,
+    /// Cubic convolution, a = -0.5.
+    Cubic,
+}
+
+impl Filter {
+    /// Support on each side, in source pixels of an enlargement.
+    fn reach(self) -> f64 {
+        match self {
+            Self::Linear => 1.0,
+            Self::Cubic => 2.0,
+        }
+    }
+
+    fn weight(self, x: f64) -> f64 {
+        match self {
+            Self::Linear => (1.0 - x.abs()).max(0.0),
+            Self::Cubic => cubic(x),
+        }
+    }
+}
 
 /// Weights of the source pixels of one target pixel.
 struct Taps {
@@ -13,15 +36,15 @@ struct Taps {
 }
 
 /// Resizes RGB pixels, row by row, from `size` to `target` (width, height).
-pub(crate) fn resample(rgb: &[u8], size: (usize, usize), target: (usize, usize)) -> Vec<u8> {
+pub(crate) fn resample(rgb: &[u8], size: (usize, usize), target: (usize, usize), filter: Filter) -> Vec<u8> {
     let (width, height) = size;
     let mut pixels = rgb.to_vec();
     if width != target.0 {
-        let (taps, precision) = taps(width, target.0);
+        let (taps, precision) = taps(width, target.0, filter);
         pixels = along_rows(&pixels, width, &taps, precision);
     }
     if height != target.1 {
-        let (taps, precision) = taps(height, target.1);
+        let (taps, precision) = taps(height, target.1, filter);
         pixels = along_columns(&pixels, target.0, &taps, precision);
     }
     pixels
@@ -62,17 +85,18 @@ fn along_columns(pixels: &[u8], width: usize, taps: &[Taps], precision: u32) -> 
 
 /// Weights of every target pixel, and their binary digits behind the point: as many as the largest weight leaves room
 /// for in 16 bits.
-fn taps(from: usize, to: usize) -> (Vec<Taps>, u32) {
+fn taps(from: usize, to: usize, filter: Filter) -> (Vec<Taps>, u32) {
     let scale = from as f64 / to as f64;
     let stretch = scale.max(1.0);
-    let support = REACH * stretch;
+    let support = filter.reach() * stretch;
     let exact: Vec<(usize, Vec<f64>)> = (0..to)
         .map(|target| {
             let center = scale * (target as f64 + 0.5);
             let first = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
-            let mut weights: Vec<f64> =
-                (first..end).map(|source| cubic((source as f64 - center + 0.5) * (1.0 / stretch))).collect();
+            let mut weights: Vec<f64> = (first..end)
+                .map(|source| filter.weight((source as f64 - center + 0.5) * (1.0 / stretch)))
+                .collect();
             let total: f64 = weights.iter().sum();
             if total != 0.0 {
                 weights.iter_mut().for_each(|weight| *weight /= total);
@@ -127,12 +151,14 @@ mod tests {
     #[test]
     fn a_flat_picture_stays_flat() {
         let flat = vec![77u8; 40 * 30 * 3];
-        assert!(resample(&flat, (40, 30), (28, 56)).iter().all(|value| *value == 77));
+        for filter in [Filter::Linear, Filter::Cubic] {
+            assert!(resample(&flat, (40, 30), (28, 56), filter).iter().all(|value| *value == 77));
+        }
     }
 
     #[test]
     fn the_same_size_changes_nothing() {
         let pixels: Vec<u8> = (0..6 * 4 * 3).map(|byte| (byte * 7 % 256) as u8).collect();
-        assert_eq!(resample(&pixels, (6, 4), (6, 4)), pixels);
+        assert_eq!(resample(&pixels, (6, 4), (6, 4), Filter::Cubic), pixels);
     }
 }

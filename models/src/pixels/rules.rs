@@ -1,5 +1,6 @@
 //! How pictures are resized and normalised: `preprocessor_config.json` and its newer forms, or a family's defaults.
 
+use super::Filter;
 use super::patches::{Grid, Patches, cut};
 use crate::checkpoint::{Checkpoint, Config};
 use serde_json::Value;
@@ -8,8 +9,10 @@ use situs_core::media::Picture;
 
 /// Largest ratio of the sides of a picture.
 const MAX_RATIO: f64 = 200.0;
-/// Cubic convolution, as Pillow numbers its filters.
-const BICUBIC: u64 = 3;
+/// Filters as Pillow numbers them.
+const FILTERS: [(u64, Filter); 2] = [(2, Filter::Linear), (3, Filter::Cubic)];
+/// Largest side of a picture that is made.
+const MAX_SIDE: usize = 8192;
 /// Most pixels that a picture may be enlarged to.
 const MAX_LEAST: f64 = 67_108_864.0;
 /// Largest side of a patch, merge or step that is believed.
@@ -30,12 +33,37 @@ pub(crate) struct Defaults {
     pub(crate) mean: [f64; 3],
     /// Standard deviations.
     pub(crate) deviation: [f64; 3],
-    /// Bounds of pictures.
-    pub(crate) image: Bounds,
-    /// Bounds of videos.
-    pub(crate) video: Bounds,
-    /// Whether the bounds of a video count the pixels of all frames, not of one.
-    pub(crate) video_counts_frames: bool,
+    /// Filter of resizing.
+    pub(crate) filter: Filter,
+    /// Sizes of pictures.
+    pub(crate) sizing: Sizing,
+}
+
+/// What size a picture gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Sizing {
+    /// About its own, within bounds.
+    Bounded {
+        /// Bounds of pictures.
+        image: Bounds,
+        /// Bounds of videos.
+        video: Bounds,
+        /// Whether the bounds of a video count the pixels of all frames, not of one.
+        video_counts_frames: bool,
+    },
+    /// Always the same, whatever the ratio of its sides.
+    Square {
+        /// Pixels along each side.
+        side: usize,
+    },
+}
+
+/// Patches of a tower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Steps {
+    patch: usize,
+    merge: usize,
+    temporal: usize,
 }
 
 /// Rules of resizing and normalising.
@@ -49,14 +77,14 @@ pub(crate) struct PixelRules {
     pub(crate) temporal: usize,
     mean: [f64; 3],
     deviation: [f64; 3],
+    filter: Filter,
     rescale: f64,
-    image: Bounds,
-    video: Bounds,
-    video_counts_frames: bool,
+    sizing: Sizing,
 }
 
 impl PixelRules {
-    /// Reads the rules of a checkpoint; `vision` is the tower's table of `config.json`, which decides on patches.
+    /// Reads the rules of a checkpoint for pictures of any size; `vision` is the tower's table of `config.json`, which
+    /// decides on patches.
     ///
     /// # Errors
     /// Steps that are not done here, or contradict the tower's.
@@ -66,6 +94,47 @@ impl PixelRules {
         patch: usize,
         defaults: &Defaults,
     ) -> Result<Self, Fault> {
+        let steps = Steps {
+            patch: vision.count("patch_size", Some(patch), MAX_STEP)?,
+            merge: vision.count("spatial_merge_size", Some(2), MAX_STEP)?,
+            temporal: vision.count("temporal_patch_size", Some(2), MAX_STEP)?,
+        };
+        Self::read_files(checkpoint, steps, defaults)
+    }
+
+    /// Reads the rules of a checkpoint whose tower takes squares of one size, `tokens` along each side; `vision` is its
+    /// table of `config.json`.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; files that ask for another size than the tower's.
+    pub(crate) fn read_square(
+        checkpoint: &Checkpoint,
+        vision: &Config<'_>,
+        tokens: impl FnOnce(usize) -> Result<usize, Fault>,
+        defaults: &Defaults,
+    ) -> Result<Self, Fault> {
+        let side = match defaults.sizing {
+            Sizing::Square { side } => side,
+            Sizing::Bounded { .. } => return Err(Fault::internal("a square without a side")),
+        };
+        let side = vision.count("image_size", Some(side), MAX_SIDE)?;
+        let patch = vision.count("patch_size", Some(16), MAX_STEP)?;
+        let patches = side / patch;
+        if patches * patch != side {
+            return Err(
+                vision.fault("image_size", &format!("{side} is no whole number of patches of {patch}"))
+            );
+        }
+        let tokens = tokens(patches)?;
+        if tokens == 0 || patches % tokens != 0 {
+            let what = format!("{patches} patches along a side do not make up {tokens} tokens");
+            return Err(vision.fault("image_size", &what));
+        }
+        let steps = Steps { patch, merge: patches / tokens, temporal: 1 };
+        Self::read_files(checkpoint, steps, &Defaults { sizing: Sizing::Square { side }, ..*defaults })
+    }
+
+    fn read_files(checkpoint: &Checkpoint, steps: Steps, defaults: &Defaults) -> Result<Self, Fault> {
         let nested = checkpoint.json("processor_config.json")?;
         let nested = |name: &str| nested.as_ref().and_then(|table| table.get(name)).cloned();
         let plain = checkpoint.json("preprocessor_config.json")?;
@@ -78,15 +147,21 @@ impl PixelRules {
         let image = Config::new(file.clone(), &image);
         let video = Config::new(file, &video);
         let rules = Self {
-            patch: vision.count("patch_size", Some(patch), MAX_STEP)?,
-            merge: vision.count("spatial_merge_size", Some(2), MAX_STEP)?,
-            temporal: vision.count("temporal_patch_size", Some(2), MAX_STEP)?,
+            patch: steps.patch,
+            merge: steps.merge,
+            temporal: steps.temporal,
             mean: triple(&image, "image_mean", defaults.mean)?,
             deviation: triple(&image, "image_std", defaults.deviation)?,
             rescale: image.number("rescale_factor", 1.0 / 255.0)?,
-            image: bounds(&image, defaults.image)?,
-            video: bounds(&video, defaults.video)?,
-            video_counts_frames: defaults.video_counts_frames,
+            filter: filter(&image, defaults.filter)?,
+            sizing: match defaults.sizing {
+                Sizing::Bounded { image: least, video: most, video_counts_frames } => Sizing::Bounded {
+                    image: bounds(&image, least)?,
+                    video: bounds(&video, most)?,
+                    video_counts_frames,
+                },
+                Sizing::Square { side } => square(&image, side)?,
+            },
         };
         for table in [&image, &video] {
             rules.check(table)?;
@@ -100,9 +175,12 @@ impl PixelRules {
                 return Err(Fault::unsupported(table.fault(step, "false; this step is always done").what));
             }
         }
-        if let Some(filter) = table.get("resample").filter(|filter| filter.as_u64() != Some(BICUBIC)) {
-            let what = format!("filter {filter}; {BICUBIC}, cubic convolution, is computed");
-            return Err(Fault::unsupported(table.fault("resample", &what).what));
+        if filter(table, self.filter)? != self.filter {
+            return Err(table.fault("resample", "videos are resized with another filter than pictures"));
+        }
+        if table.flag("do_pan_and_scan") {
+            let what = table.fault("do_pan_and_scan", "true; crops beside the picture are not made").what;
+            return Err(Fault::unsupported(what).help("published checkpoints leave it off"));
         }
         let sizes =
             [("patch_size", self.patch), ("merge_size", self.merge), ("temporal_patch_size", self.temporal)];
@@ -119,7 +197,7 @@ impl PixelRules {
     /// # Errors
     /// Sides whose ratio no model takes; bytes that do not fit the size.
     pub(crate) fn picture(&self, picture: &Picture) -> Result<Patches, Fault> {
-        let target = self.fit((picture.width, picture.height), 1, self.image, false)?;
+        let target = self.fit_picture((picture.width, picture.height))?;
         cut(&[picture], target, self)
     }
 
@@ -128,7 +206,7 @@ impl PixelRules {
     /// # Errors
     /// Sides whose ratio no model takes.
     pub(crate) fn picture_grid(&self, size: (u32, u32)) -> Result<Grid, Fault> {
-        let (width, height) = self.fit(size, 1, self.image, false)?;
+        let (width, height) = self.fit_picture(size)?;
         Ok(Grid { time: 1, rows: height / self.patch, columns: width / self.patch })
     }
 
@@ -151,28 +229,52 @@ impl PixelRules {
         Ok(Grid { time, rows: height / self.patch, columns: width / self.patch })
     }
 
+    fn fit_picture(&self, size: (u32, u32)) -> Result<(usize, usize), Fault> {
+        match self.sizing {
+            Sizing::Bounded { image, .. } => self.fit(size, 1, image, false),
+            Sizing::Square { .. } if size.0 == 0 || size.1 == 0 => {
+                Err(Fault::data(format!("a picture of {} x {} pixels", size.0, size.1)))
+            }
+            Sizing::Square { side } => Ok((side, side)),
+        }
+    }
+
     fn fit_video(&self, sizes: &[(u32, u32)]) -> Result<(usize, usize), Fault> {
         let Some(first) = sizes.first() else { return Err(Fault::data("a video without frames")) };
         if sizes.iter().any(|size| size != first) {
             return Err(Fault::rejected("the pictures of a video have different sizes")
                 .help("send them as pictures: video = false"));
         }
-        self.fit(*first, sizes.len(), self.video, self.video_counts_frames)
+        match self.sizing {
+            Sizing::Bounded { video, video_counts_frames, .. } => {
+                self.fit(*first, sizes.len(), video, video_counts_frames)
+            }
+            Sizing::Square { .. } => Err(Fault::rejected("this model takes pictures, no videos")),
+        }
     }
 
     /// Whether a picture of that size (width, height) is resized.
     pub(crate) fn resizes(&self, size: (u32, u32), frames: usize) -> bool {
-        let fitted = if frames > 1 {
-            self.fit_video(&vec![size; frames])
-        } else {
-            self.fit(size, 1, self.image, false)
-        };
+        let fitted = if frames > 1 { self.fit_video(&vec![size; frames]) } else { self.fit_picture(size) };
         fitted.is_ok_and(|(width, height)| (width as u32, height as u32) != size)
     }
 
     /// The smallest standard deviation of a channel.
     pub(crate) fn least_deviation(&self) -> f64 {
         self.deviation.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// Pixels along each side of a picture where all get the same size.
+    pub(crate) fn square(&self) -> Option<usize> {
+        match self.sizing {
+            Sizing::Square { side } => Some(side),
+            Sizing::Bounded { .. } => None,
+        }
+    }
+
+    /// Filter of resizing.
+    pub(super) fn filter(&self) -> Filter {
+        self.filter
     }
 
     /// Size (width, height) after resizing: multiples of a token's side, about the same ratio, within the bounds.
@@ -245,6 +347,30 @@ fn bounds(table: &Config<'_>, default: Bounds) -> Result<Bounds, Fault> {
         return Err(table.fault("max_pixels", &format!("{most} is below min_pixels, {least}")));
     }
     Ok(Bounds { least, most })
+}
+
+/// `size` with height and width, which have to be the tower's.
+fn square(table: &Config<'_>, side: usize) -> Result<Sizing, Fault> {
+    if let Some(size) = table.table("size") {
+        for name in ["height", "width"] {
+            if size.count(name, Some(side), MAX_SIDE)? != side {
+                return Err(
+                    size.fault(name, &format!("config.json has a tower for pictures of {side} pixels"))
+                );
+            }
+        }
+    }
+    Ok(Sizing::Square { side })
+}
+
+/// `resample`.
+fn filter(table: &Config<'_>, default: Filter) -> Result<Filter, Fault> {
+    let Some(found) = table.get("resample") else { return Ok(default) };
+    let known = FILTERS.iter().find(|(number, _)| found.as_u64() == Some(*number));
+    known.map(|(_, filter)| *filter).ok_or_else(|| {
+        let what = format!("filter {found}; 2, bilinear, and 3, cubic convolution, are computed");
+        Fault::unsupported(table.fault("resample", &what).what)
+    })
 }
 
 fn triple(table: &Config<'_>, name: &str, default: [f64; 3]) -> Result<[f64; 3], Fault> {

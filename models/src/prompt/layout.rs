@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::layers::Place;
-use crate::model::{Clip, Expansion, MarkTexts, Model, Run};
+use crate::model::{Ahead, Clip, Counting, Expansion, MarkTexts, Model, Run};
 use crate::pixels::Grid;
 use situs_core::fault::Fault;
 use std::ops::Range;
@@ -28,6 +28,14 @@ pub(crate) struct Placed {
     run: Run,
 }
 
+/// A rendered template as the published processor hands it to the tokenizer.
+pub(crate) struct Dressed {
+    /// The text.
+    pub(crate) text: String,
+    /// Whether it holds the tokens that the tokenizer would put around it.
+    pub(crate) bare: bool,
+}
+
 /// A prompt as tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layout {
@@ -35,10 +43,20 @@ pub(crate) struct Layout {
     pub(crate) ids: Vec<u32>,
     /// Runs of placeholders in order.
     pub(crate) placed: Vec<Placed>,
+    /// For each token, the tokens whose block it shares: all of a block see each other, itself at least.
+    pub(crate) blocks: Vec<Range<usize>>,
     /// Where each token stands.
     pub(crate) places: Vec<Place>,
     /// Where the first token of the reply stands.
     pub(crate) next: u32,
+}
+
+impl Layout {
+    /// The end of a part of the prompt that starts at a token and holds about `count`, and no half of a block.
+    pub(crate) fn part_end(&self, start: usize, count: usize) -> usize {
+        let end = start.saturating_add(count.max(1)).min(self.ids.len());
+        end.checked_sub(1).and_then(|last| self.blocks.get(last)).map_or(end, |block| block.end.max(end))
+    }
 }
 
 /// Replaces the placeholders of a rendered template and splits it into tokens. `bos` is the token that opens texts, if
@@ -50,19 +68,19 @@ pub(crate) fn lay_out(
     model: &dyn Model,
     words: &Words,
     texts: &MarkTexts,
-    rendered: &str,
+    rendered: String,
     bos: Option<&str>,
     shown: &[Shown],
 ) -> Result<Layout, Fault> {
-    let (text, runs) = expanded(model, texts, rendered, shown)?;
-    let bare = bos.is_some_and(|bos| rendered.starts_with(bos));
+    let Dressed { text, bare } = model.dress(rendered, texts, bos);
+    let (text, runs) = expanded(model, texts, &text, shown)?;
     let marks = model.marks();
     let merge = model.pixels().merge;
     let mut ids = Vec::new();
     let mut placed: Vec<Placed> = Vec::new();
     let mut waiting = runs.into_iter();
     for id in words.ids(&text, bare)? {
-        if id != marks.image && id != marks.video {
+        if id != marks.image && Some(id) != marks.video {
             ids.push(id);
             continue;
         }
@@ -78,8 +96,30 @@ pub(crate) fn lay_out(
     if waiting.next().is_some() {
         return Err(placeholders(shown.len()));
     }
-    let (places, next) = places(ids.len(), &placed, merge);
-    Ok(Layout { ids, placed, places, next })
+    let (places, next) = match model.counting() {
+        Counting::Spread => places(ids.len(), &placed, merge),
+        Counting::Plain { first } => {
+            let next = first.saturating_add(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+            ((first..next).map(|place| [place; 3]).collect(), next)
+        }
+    };
+    let blocks = blocks(ids.len(), &placed, model.ahead());
+    Ok(Layout { ids, placed, blocks, places, next })
+}
+
+fn blocks(count: usize, placed: &[Placed], ahead: Ahead) -> Vec<Range<usize>> {
+    let mut blocks: Vec<Range<usize>> = match ahead {
+        Ahead::WholePrompt => vec![0..count; count],
+        _ => (0..count).map(|token| token..token + 1).collect(),
+    };
+    if ahead == Ahead::WithinPictures {
+        for one in placed {
+            for block in blocks.iter_mut().skip(one.tokens.start).take(one.tokens.len()) {
+                *block = one.tokens.clone();
+            }
+        }
+    }
+    blocks
 }
 
 /// The text with one placeholder a run, and the runs with the picture each belongs to.
@@ -93,9 +133,10 @@ fn expanded(
     let mut runs = Vec::new();
     let mut rest = rendered;
     let mut pictures = shown.iter().enumerate();
+    let printed = model.printed(texts);
     loop {
-        let image = rest.find(&texts.image);
-        let video = rest.find(&texts.video);
+        let image = rest.find(printed);
+        let video = texts.video.as_ref().and_then(|video| rest.find(video));
         let (at, is_video) = match (image, video) {
             (None, None) => break,
             (Some(image), None) => (image, false),
@@ -105,18 +146,18 @@ fn expanded(
         let expansion = match (pictures.next(), is_video) {
             (Some((index, Shown::Picture(grid))), false) => {
                 runs.push((index, Run { grid: *grid, interval: 1.0 }));
-                None
+                model.picture(texts)
             }
             (Some((index, Shown::Video(clip))), true) => {
                 let Expansion { text, runs: own } = model.video(*clip, texts);
                 runs.extend(own.into_iter().map(|run| (index, run)));
-                Some(text)
+                text
             }
             _ => return Err(placeholders(shown.len())),
         };
-        let mark = if is_video { &texts.video } else { &texts.image };
+        let mark = texts.video.as_deref().filter(|_| is_video).unwrap_or(printed);
         text.push_str(&rest[..at]);
-        text.push_str(expansion.as_deref().unwrap_or(mark));
+        text.push_str(&expansion);
         rest = &rest[at + mark.len()..];
     }
     if pictures.next().is_some() {

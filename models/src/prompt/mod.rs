@@ -4,6 +4,6 @@ mod layout;
 mod template;
 mod words;
 
-pub(crate) use layout::{Layout, Shown, lay_out};
+pub(crate) use layout::{Dressed, Layout, Shown, lay_out};
 pub(crate) use template::{Template, question};
 pub(crate) use words::Words;

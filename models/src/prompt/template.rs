@@ -19,11 +19,12 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads `chat_template.jinja`, `chat_template.json`, or the template within `tokenizer_config.json`.
+    /// Reads `chat_template.jinja`, `chat_template.json`, or the template within `tokenizer_config.json`; `default` is
+    /// that of a family whose checkpoints bring none.
     ///
     /// # Errors
     /// A checkpoint without a template; one that is no Jinja.
-    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self, Fault> {
+    pub(crate) fn read(checkpoint: &Checkpoint, default: Option<&str>) -> Result<Self, Fault> {
         let settings = checkpoint.json("tokenizer_config.json")?.unwrap_or(Value::Null);
         let (source, file) = match checkpoint.text("chat_template.jinja")? {
             Some(source) => (Some(source), "chat_template.jinja"),
@@ -33,7 +34,7 @@ impl Template {
             },
         };
         let place = checkpoint.folder().join(file).display().to_string();
-        let Some(source) = source else {
+        let Some(source) = source.or_else(|| default.map(str::to_owned)) else {
             return Err(Fault::data(format!("{place}: no chat template"))
                 .help("checkpoints for conversations carry one, e.g. as chat_template.jinja"));
         };

@@ -65,7 +65,7 @@ impl Words {
     /// # Errors
     /// An id that the tokenizer does not know.
     pub(crate) fn marks(&self, marks: Marks) -> Result<MarkTexts, Fault> {
-        let text = |id: u32| {
+        let known = |id: u32| {
             self.tokenizer.id_to_token(id).ok_or_else(|| {
                 Fault::data(format!(
                     "{}: no token {id}, which config.json names as a placeholder",
@@ -75,10 +75,10 @@ impl Words {
             })
         };
         Ok(MarkTexts {
-            image: text(marks.image)?,
-            video: text(marks.video)?,
-            start: text(marks.start)?,
-            end: text(marks.end)?,
+            image: known(marks.image)?,
+            video: marks.video.map(known).transpose()?,
+            start: marks.start.map_or_else(|| Ok(String::new()), known)?,
+            end: marks.end.map_or_else(|| Ok(String::new()), known)?,
         })
     }
 }
