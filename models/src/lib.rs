@@ -7,6 +7,7 @@
 pub mod backend;
 mod checkpoint;
 mod compute;
+pub mod embeddings;
 mod families;
 mod layers;
 mod model;
@@ -14,5 +15,6 @@ mod native;
 pub mod parity;
 mod pixels;
 mod prompt;
+pub mod sbert;
 mod session;
 pub mod small;

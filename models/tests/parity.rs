@@ -17,6 +17,15 @@ fn agreeing(folder: &Path) -> Vec<Compared> {
     let differing: Vec<&Compared> = report.cases.iter().filter(|one| !one.skipped && !one.pass).collect();
     assert!(differing.is_empty(), "{}: {differing:#?}", folder.display());
     assert!(report.ok);
+    for stage in ["pixels", "vision", "hidden", "prefill", "steps"] {
+        let most = report
+            .cases
+            .iter()
+            .filter(|one| one.stage == stage)
+            .filter_map(|one| one.max_abs)
+            .fold(0.0, f64::max);
+        println!("FIG {} {stage} {most:.2e}", folder.display());
+    }
     report.cases
 }
 
@@ -25,16 +34,29 @@ fn compared<'a>(cases: &'a [Compared], stage: &str) -> Vec<&'a str> {
     found.map(|one| one.case.as_str()).collect()
 }
 
+/// Families with a committed reference, and whether they take videos.
+const FAMILIES: [(&str, bool); 8] = [
+    ("qwen3_vl", true),
+    ("qwen2_5_vl", true),
+    ("gemma3", false),
+    ("paligemma", false),
+    ("paligemma2", false),
+    ("llava", false),
+    ("llava_med", false),
+    ("llava_next", false),
+];
+
 #[test]
 fn committed_references_agree_at_every_stage() {
-    let all = ["image", "image_resized", "image_shrunk", "slices", "text", "video"];
-    for family in ["qwen3_vl", "qwen2_5_vl"] {
+    for (family, videos) in FAMILIES {
+        let mut all = vec!["image", "image_resized", "image_shrunk", "slices", "text"];
+        all.extend(videos.then_some("video"));
         let cases = agreeing(&fixture(family));
         for stage in ["ids", "positions", "hidden", "prefill", "steps"] {
             assert_eq!(compared(&cases, stage), all, "{family} {stage}");
         }
         for stage in ["pixels", "vision"] {
-            let pictures: Vec<&str> = all.into_iter().filter(|case| *case != "text").collect();
+            let pictures: Vec<&str> = all.iter().copied().filter(|case| *case != "text").collect();
             assert_eq!(compared(&cases, stage), pictures, "{family} {stage}");
         }
     }
@@ -42,7 +64,7 @@ fn committed_references_agree_at_every_stage() {
 
 #[test]
 fn resized_pixels_are_equal_to_the_bit() {
-    for family in ["qwen3_vl", "qwen2_5_vl"] {
+    for (family, _) in FAMILIES {
         for one in agreeing(&fixture(family)) {
             if one.stage == "pixels" && !one.skipped {
                 assert_eq!(one.max_abs, Some(0.0), "{family} {}", one.case);
@@ -96,6 +118,20 @@ fn references_made_anew_agree() {
         ("qwen3_vl", "2", &[]),
         ("qwen2_5_vl", "1", &["--older"]),
         ("qwen2_5_vl", "2", &["--untied"]),
+        ("gemma3", "1", &["--older"]),
+        ("gemma3", "2", &["--untied"]),
+        ("paligemma", "1", &["--older"]),
+        ("paligemma", "2", &[]),
+        ("paligemma2", "1", &["--older"]),
+        ("paligemma2", "2", &[]),
+        ("llava", "1", &["--older"]),
+        ("llava", "2", &["--untied"]),
+        ("llava_med", "1", &["--older", "--untied"]),
+        ("llava_med", "2", &[]),
+        ("llava_next", "1", &["--older", "--untied"]),
+        ("llava_next", "2", &[]),
+        ("llava_next_llama", "1", &["--untied"]),
+        ("llava_next_llama", "2", &["--older"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let made = Command::new(&python)
@@ -118,7 +154,11 @@ fn further_references_agree() {
     for entry in std::fs::read_dir(folders).unwrap() {
         let folder = entry.unwrap().path();
         if folder.join("reference").is_dir() {
-            agreeing(&folder);
+            let cases = agreeing(&folder);
+            for stage in ["pixels", "vision", "hidden", "prefill", "steps"] {
+                let found = cases.iter().filter(|one| one.stage == stage).filter_map(|one| one.max_abs);
+                println!("{} {stage}: {:.1e}", folder.display(), found.fold(0.0, f64::max));
+            }
             count += 1;
         }
     }
