@@ -17,15 +17,6 @@ fn agreeing(folder: &Path) -> Vec<Compared> {
     let differing: Vec<&Compared> = report.cases.iter().filter(|one| !one.skipped && !one.pass).collect();
     assert!(differing.is_empty(), "{}: {differing:#?}", folder.display());
     assert!(report.ok);
-    for stage in ["pixels", "vision", "hidden", "prefill", "steps"] {
-        let most = report
-            .cases
-            .iter()
-            .filter(|one| one.stage == stage)
-            .filter_map(|one| one.max_abs)
-            .fold(0.0, f64::max);
-        println!("FIG {} {stage} {most:.2e}", folder.display());
-    }
     report.cases
 }
 

@@ -5,7 +5,7 @@
 //! are not made: published checkpoints leave them off.
 
 use crate::checkpoint::{Checkpoint, Config, Part, Rope, rope_of_layers};
-use crate::layers::{Angles, Decoder, Generation, Linear, Mixing, RmsNorm, Siglip, broken, gemma_shape};
+use crate::layers::{Angles, Decoder, Generation, Linear, Mixing, RmsNorm, Siglip, VISION_TOWER, broken, gemma_shape};
 use crate::model::{Ahead, Counting, Family, MarkTexts, Marks, Model, Sight};
 use crate::pixels::{Defaults, Filter, Patches, PixelRules, Sizing};
 use candle_core::{Result as Computed, Tensor};
@@ -56,8 +56,7 @@ fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
     let (all, sliding) = ropes(&text, shape.head / 2)?;
     let angles = Angles::new(&all, shape.head, Mixing::Blocks).with_sliding(&sliding, shape.head);
     let pixels = PixelRules::read_square(checkpoint, &vision, |_| side_of_tokens(&config), &PIXELS)?;
-    let prefixes = ["vision_tower.vision_model.", "model.vision_tower.vision_model.", "model.vision_tower."];
-    let tower = Siglip::read(&vision, &Part::new(checkpoint, &prefixes), &pixels)?;
+    let tower = Siglip::read(&vision, &Part::new(checkpoint, &VISION_TOWER), &pixels)?;
     let part = Part::new(checkpoint, &["multi_modal_projector.", "model.multi_modal_projector."]);
     let projector = Projector::read(&part, &tower, pixels.merge, shape.hidden)?;
     let language = Part::new(checkpoint, &["language_model.model.", "model.language_model."]);

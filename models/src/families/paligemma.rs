@@ -11,7 +11,7 @@
 //! replies, and are not content.
 
 use crate::checkpoint::{Checkpoint, Part, rope};
-use crate::layers::{Angles, Decoder, Generation, Linear, Mixing, Siglip, broken, gemma_shape};
+use crate::layers::{Angles, Decoder, Generation, Linear, Mixing, Siglip, VISION_TOWER, broken, gemma_shape};
 use crate::model::{Ahead, Counting, Family, MarkTexts, Marks, Model, Sight};
 use crate::pixels::{Defaults, Filter, Patches, PixelRules, Sizing};
 use crate::prompt::Dressed;
@@ -71,8 +71,7 @@ fn load(checkpoint: &Checkpoint) -> Result<Box<dyn Model>, Fault> {
     let rope = rope(&text, shape.head / 2, 10_000.0, [shape.head / 2, 0, 0])?;
     let angles = Angles::new(&rope, shape.head, Mixing::Blocks);
     let pixels = PixelRules::read_square(checkpoint, &vision, Ok, &PIXELS)?;
-    let prefixes = ["vision_tower.vision_model.", "model.vision_tower.vision_model.", "model.vision_tower."];
-    let tower = Siglip::read(&vision, &Part::new(checkpoint, &prefixes), &pixels)?;
+    let tower = Siglip::read(&vision, &Part::new(checkpoint, &VISION_TOWER), &pixels)?;
     let projector =
         Part::new(checkpoint, &["multi_modal_projector.linear.", "model.multi_modal_projector.linear."]);
     let projector = Linear::read(&projector, shape.hidden, tower.shape().width, true)?;
