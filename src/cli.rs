@@ -60,6 +60,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "MAP")]
         names: Option<PathBuf>,
     },
+    /// Score pairs of texts with any metric: one figure for all, one value for each
+    Metric(MetricArgs),
     /// Run a sampler on recorded logits: tokens, and what rescoring did to each step
     Sample(SampleArgs),
     /// Build, show and check the neighbor tables of semantic sampling
@@ -191,6 +193,21 @@ pub(crate) struct TableArgs {
     /// Also print the tables over all facets
     #[arg(long, alias = "all_facets")]
     pub(crate) all_facets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricArgs {
+    /// Name, as `situs list metric` prints it
+    pub(crate) name: String,
+    /// JSON lines with `prediction` and `reference`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: PathBuf,
+    /// Folder with WordNet's files, for metrics that need it: --set wordnet=DIR
+    #[arg(long, value_name = "DIR")]
+    pub(crate) wordnet: Option<PathBuf>,
+    /// One parameter of the metric, e.g. --set stemmer=false (repeatable)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 #[derive(Debug, Args)]

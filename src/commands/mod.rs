@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod doctor;
 mod list;
+mod metric;
 #[cfg(feature = "native")]
 mod model;
 mod neighbors;
@@ -42,6 +43,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::doctor(&args, &known, json),
         Command::Volume { file } => volume::volume(&file, json),
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
+        Command::Metric(args) => metric::metric(&args, &known, json),
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
         Command::Reproduce { first, second, arm } => {

@@ -100,6 +100,7 @@ pub(in crate::report) fn summary() -> RunSummary {
             p_holm: Some(0.004),
         }],
         composites: vec![],
+        signatures: BTreeMap::new(),
     }
 }
 

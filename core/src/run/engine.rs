@@ -7,7 +7,7 @@ use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
 use super::lanes::{in_lanes, lanes};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, base_of};
 use super::media::RunMedia;
 use super::media_store::MediaStore;
 use super::parts::Parts;
@@ -246,8 +246,8 @@ fn recorded<T>(
             manifest.run.facets = config.run.facets.clone();
             manifest.composites = config.composites.clone();
             let parts = Parts::recorded(&manifest, registry)?.with_metrics(config, registry)?;
-            manifest.metrics =
-                parts.metrics.iter().map(|(name, (_, identity))| (name.clone(), identity.clone())).collect();
+            manifest.score_with(&parts);
+            manifest.metrics_base = base_of(config);
             parts
         }
     };
@@ -366,6 +366,7 @@ impl<'a> Job<'a> {
             arms: Vec::new(),
             comparisons: Vec::new(),
             composites: Vec::new(),
+            signatures: self.manifest.signatures.clone(),
         };
         self.progress.stage("score", desk.parts.arms.len() as u64);
         let (facets, sampled) = survey(folder, self.manifest.run.seed)?;

@@ -27,6 +27,9 @@ pub struct RunSummary {
     /// Composite figures declared in the config, per arm.
     #[serde(default)]
     pub composites: Vec<CompositeFigure>,
+    /// Settings that decide a metric's number, for metrics that tell them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signatures: BTreeMap<String, String>,
 }
 
 /// The funnel from cases to questions.
