@@ -3,6 +3,7 @@
 use crate::embeddings::{Embedder, cosine};
 use rayon::prelude::*;
 use situs_core::prelude::*;
+use situs_plugins::text::{Pair, about_empty};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,12 +16,15 @@ const MAX_KEPT: usize = 1 << 17;
 situs_core::component! {
     /// Cosine of the sentence embeddings of reply and right answer, by a sentence-transformers model from a local folder.
     ///
-    /// The figure is that of one model, so there is no default: name its folder. A cosine sees what a sentence is about
-    /// and hardly what it says of it: `left of` and `right of` come out near 1.
+    /// The figure is that of one model, so there is no default: name its folder. The signature tells the model's identity,
+    /// pooling, length and most tokens. A cosine sees what a sentence is about and hardly what it says of it: `left of`
+    /// and `right of` come out near 1.
     metric "sbert";
     pub struct Sbert {
         /// Folder of the model: modules.json, config.json, *.safetensors, tokenizer.json, 1_Pooling/config.json.
         pub dir: PathBuf = PathBuf::new(),
+        /// Whether pairs with an empty text are left out; if not, an empty text is embedded as any other.
+        pub skip_empty: bool = false,
     }
 }
 
@@ -33,12 +37,13 @@ impl MetricSpec for Sbert {
                 .help("set it to the folder of a sentence-transformers model"));
         }
         let embedder = Embedder::open(&cx.path(&self.dir)).map_err(|fault| fault.at("dir"))?;
-        Ok(Box::new(Loaded { embedder, kept: RwLock::default() }))
+        Ok(Box::new(Loaded { embedder, skip_empty: self.skip_empty, kept: RwLock::default() }))
     }
 }
 
 struct Loaded {
     embedder: Embedder,
+    skip_empty: bool,
     kept: RwLock<HashMap<String, Arc<[f32]>>>,
 }
 
@@ -55,19 +60,18 @@ impl Loaded {
     }
 }
 
-/// Reply and right answer of a record; the reply is what was read from it, else all of it.
-fn texts(record: &Record) -> (&str, &str) {
-    let reply = record.reply.as_ref().map_or("", |reply| reply.text.as_str());
-    (record.answer.value.as_deref().unwrap_or(reply), &record.question.truth)
-}
-
 impl Metric for Loaded {
+    fn signature(&self) -> Option<String> {
+        let empty = about_empty(self.skip_empty);
+        Some(format!("nrefs:1|figure:cosine|{}{empty}", self.embedder.signature()))
+    }
+
     /// Asks nobody: it sees all records here, and embeds each text once.
     fn consult(&self, batch: &[Record], _: &Replies) -> Result<Vec<Consultation>, Fault> {
         let records = batch.iter().filter(|record| record.answer.state != AnswerState::Failed);
         let texts: BTreeSet<&str> = records
-            .map(texts)
-            .flat_map(|(reply, truth)| [reply, truth])
+            .filter_map(|record| Pair::of(record, self.skip_empty))
+            .flat_map(|pair| [pair.prediction, pair.reference])
             .filter(|text| self.known(text).is_none())
             .take(MAX_KEPT)
             .collect();
@@ -86,8 +90,8 @@ impl Metric for Loaded {
     }
 
     fn score(&self, record: &Record, _: &Replies) -> Result<Option<Score>, Fault> {
-        let (reply, truth) = texts(record);
-        let cosine = cosine(&*self.embedding(reply)?, &*self.embedding(truth)?);
+        let Some(pair) = Pair::of(record, self.skip_empty) else { return Ok(None) };
+        let cosine = cosine(&self.embedding(pair.prediction)?, &self.embedding(pair.reference)?);
         Ok(Some(Score::mean(cosine)))
     }
 }

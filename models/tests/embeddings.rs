@@ -40,8 +40,8 @@ fn farthest(ours: &[Vec<f32>], theirs: &[Vec<f32>]) -> f32 {
 }
 
 #[test]
-fn both_poolings_give_the_numbers_of_sentence_transformers() {
-    for folder in ["embeddings_mean", "embeddings_cls"] {
+fn poolings_and_encoders_give_the_numbers_of_sentence_transformers() {
+    for folder in ["embeddings_mean", "embeddings_cls", "embeddings_roberta", "embeddings_distilbert"] {
         let reference = reference(&fixture(folder).join("reference.json"));
         let embedder = Embedder::open(&fixture(folder)).unwrap();
         let ours = embedded(&embedder, &reference.texts);
@@ -177,8 +177,25 @@ fn the_metric_is_the_cosine_of_reply_and_truth_with_and_without_seeing_all_recor
         let expected = cosine(&pair[0], &pair[1]);
         assert!((alone.value - expected).abs() < 1e-6, "{} {expected}", alone.value);
     }
+    let signature = metric.signature().unwrap();
+    for part in ["figure:cosine", "model:embeddings_mean", "pooling:mean", "norm:l2", "max:20"] {
+        assert!(signature.contains(part), "{part} is not in {signature}");
+    }
     let same = metric.score(&record("the liver", "the liver"), &replies).unwrap().unwrap();
     assert!((same.value - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn empty_texts_are_embedded_unless_they_are_to_be_skipped() {
+    for skip in [false, true] {
+        let spec: Box<dyn MetricSpec> = serde_json::from_value(
+            json!({ "use": "sbert", "dir": fixture("embeddings_mean"), "skip_empty": skip }),
+        )
+        .unwrap();
+        let metric = spec.build(&BuildContext::default()).unwrap();
+        let scored = metric.score(&record(" ", "the liver"), &Replies::default()).unwrap();
+        assert_eq!(scored.is_none(), skip);
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Write a small sentence-transformers folder with random weights, and the embeddings that the library gives.
 
-    python make_embeddings.py --kind mean|cls --seed 0 --out DIR
+    python make_embeddings.py --kind mean|cls|roberta|distilbert --seed 0 --out DIR
 
 DIR receives modules.json, a BERT checkpoint, its tokenizer, the pooling's settings, and reference.json.
 `mean`: mean over tokens, length 1, texts cut at max_seq_length. `cls`: the first token's vector as it is, tensors under
-`bert.`, texts in lower case, cut where the tokenizer says.
+`bert.`, texts in lower case, cut where the tokenizer says. `roberta` and `distilbert`: as `mean`, with another encoder.
 
 Needs torch, transformers and sentence-transformers. CPU, f32, eager attention; nothing is downloaded.
 """
@@ -56,16 +56,22 @@ def tokenizer(limit):
 
 def main():
     ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ask.add_argument("--kind", choices=["mean", "cls"], required=True)
+    ask.add_argument("--kind", choices=["mean", "cls", "roberta", "distilbert"], required=True)
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("--out", type=Path, required=True)
     args = ask.parse_args()
-    mean = args.kind == "mean"
+    mean = args.kind != "cls"
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     words = tokenizer(None if mean else 16)
     sizes = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=64)
-    model = hf.BertModel(hf.BertConfig(vocab_size=len(words) + 8, hidden_act="gelu" if mean else "gelu_new", **sizes), add_pooling_layer=False)
+    rows = len(words) + 8
+    if args.kind == "roberta":
+        model = hf.RobertaModel(hf.RobertaConfig(vocab_size=rows, pad_token_id=1, type_vocab_size=1, **sizes), add_pooling_layer=False)
+    elif args.kind == "distilbert":
+        model = hf.DistilBertModel(hf.DistilBertConfig(vocab_size=rows, dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=64))
+    else:
+        model = hf.BertModel(hf.BertConfig(vocab_size=rows, hidden_act="gelu" if mean else "gelu_new", **sizes), add_pooling_layer=False)
     draw = torch.Generator().manual_seed(args.seed)
     with torch.no_grad():
         for name, weight in sorted(model.named_parameters()):

@@ -233,7 +233,7 @@ def llava(tied, kind="llava"):
     if kind in ("llava", "llava_next_llama"):
         text.update(model_type="llama", num_key_value_heads=4)
     else:
-        text.update(model_type="mistral", sliding_window=7 if kind == "llava_med" else None)
+        text.update(model_type="mistral", sliding_window=24 if kind == "llava_med" else None)
     vision = dict(
         model_type="clip_vision_model", hidden_size=36, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2,
         patch_size=patch, image_size=side, projection_dim=32,

@@ -8,7 +8,7 @@ use serde_json::json;
 use situs_core::prelude::*;
 use support::{Album, best, built, fixture, greedy, request, row};
 
-const FAMILIES: [&str; 2] = ["qwen3_vl", "qwen2_5_vl"];
+const FAMILIES: [&str; 4] = ["qwen3_vl", "qwen2_5_vl", "llava", "llava_next"];
 
 #[test]
 fn a_reply_is_the_same_whatever_was_asked_before() {

@@ -1,4 +1,4 @@
-//! BERT: attention of all tokens of a text over all others, norms behind what is added.
+//! BERT and its kin: attention of all tokens of a text over all others, norms behind what is added.
 
 use crate::checkpoint::{Checkpoint, Config, Part, Weight};
 use crate::layers::{Activation, FeedForward, LayerNorm, Linear, attend_groups, broken, floats, matrix};
@@ -13,12 +13,71 @@ const MAX_LAYERS: usize = 1024;
 /// Most embedding rows.
 const MAX_ROWS: usize = 1 << 24;
 
+/// What an architecture calls its parts.
+struct Kin {
+    model_type: &'static str,
+    /// In front of all names, in some files.
+    prefix: &'static str,
+    /// Fields of `config.json`: width, width between products, heads, layers, bend.
+    fields: [&'static str; 5],
+    layers: &'static str,
+    /// Queries, keys, values, what brings them together, the norm behind.
+    attention: [&'static str; 5],
+    /// Both products, the norm behind.
+    feed_forward: [&'static str; 3],
+    /// Whether tokens have a segment.
+    segments: bool,
+    /// Whether positions are counted from behind the padding token's id.
+    behind_padding: bool,
+}
+
+const BERT: Kin = Kin {
+    model_type: "bert",
+    prefix: "bert.",
+    fields: ["hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "hidden_act"],
+    layers: "encoder.layer",
+    attention: [
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+        "attention.output.dense",
+        "attention.output.LayerNorm",
+    ],
+    feed_forward: ["intermediate.dense", "output.dense", "output.LayerNorm"],
+    segments: true,
+    behind_padding: false,
+};
+
+const KIN: [Kin; 4] = [
+    BERT,
+    Kin { model_type: "roberta", prefix: "roberta.", behind_padding: true, ..BERT },
+    Kin { model_type: "xlm-roberta", prefix: "roberta.", behind_padding: true, ..BERT },
+    Kin {
+        model_type: "distilbert",
+        prefix: "distilbert.",
+        fields: ["dim", "hidden_dim", "n_heads", "n_layers", "activation"],
+        layers: "transformer.layer",
+        attention: [
+            "attention.q_lin",
+            "attention.k_lin",
+            "attention.v_lin",
+            "attention.out_lin",
+            "sa_layer_norm",
+        ],
+        feed_forward: ["ffn.lin1", "ffn.lin2", "output_layer_norm"],
+        segments: false,
+        behind_padding: false,
+    },
+];
+
 /// Token ids to one vector a token.
 pub(super) struct Encoder {
     words: Weight,
     places: Weight,
     /// What is added to tokens of the first segment, the only one here.
     segment: Vec<f32>,
+    /// The padding token, where positions are counted from behind its id: it has its own one, wherever it stands.
+    padding: Option<usize>,
     norm: LayerNorm,
     layers: Vec<Layer>,
     /// Embedding rows.
@@ -56,30 +115,44 @@ impl Encoder {
     pub(super) fn read(checkpoint: &Checkpoint) -> std::result::Result<Self, Fault> {
         let config = checkpoint.config();
         let kind = checkpoint.model_type()?;
-        if kind != "bert" {
+        let Some(kin) = KIN.iter().find(|kin| kin.model_type == kind) else {
+            let known = KIN.map(|kin| kin.model_type).join(", ");
             let what = config.fault("model_type", &format!("'{kind}'")).what;
-            return Err(Fault::unsupported(what).help("sentence embeddings are computed with 'bert'"));
-        }
-        let sizes = Sizes::read(&config)?;
+            return Err(
+                Fault::unsupported(what).help(format!("sentence embeddings are computed with {known}"))
+            );
+        };
+        let sizes = Sizes::read(&config, kin)?;
         let &Sizes { width, epsilon, .. } = &sizes;
         let vocabulary = config.count("vocab_size", None, MAX_ROWS)?;
-        let positions = config.count("max_position_embeddings", None, MAX_ROWS)?;
-        let segments = config.count("type_vocab_size", Some(2), MAX_ROWS)?;
-        let part = Part::new(checkpoint, &["", "bert."]);
+        let places = config.count("max_position_embeddings", None, MAX_ROWS)?;
+        let padding = if kin.behind_padding { Some(config.token("pad_token_id", 1)? as usize) } else { None };
+        let first_place = padding.map_or(0, |padding| padding + 1);
+        if first_place >= places {
+            return Err(
+                config.fault("max_position_embeddings", &format!("none of {places} is left for text"))
+            );
+        }
+        let part = Part::new(checkpoint, &["", kin.prefix]);
         let embeddings = part.within("embeddings");
         let table = |name: &str, rows: usize| embeddings.within(name).weight("weight", &[rows, width]);
-        let mut segment = Vec::new();
-        table("token_type_embeddings", segments)?.widen(0..width, &mut segment);
-        let layer = |index: usize| Layer::read(&part.within("encoder.layer").within(index), &sizes);
-        let layers = config.count("num_hidden_layers", None, MAX_LAYERS)?;
+        let mut segment = vec![0.0; width];
+        if kin.segments {
+            let segments = config.count("type_vocab_size", Some(2), MAX_ROWS)?;
+            table("token_type_embeddings", segments)?.widen(0..width, &mut segment);
+        }
+        let layer = |index: usize| Layer::read(&part.within(kin.layers).within(index), &sizes, kin);
+        let [.., layers, _] = kin.fields;
+        let layers = config.count(layers, None, MAX_LAYERS)?;
         Ok(Self {
             words: table("word_embeddings", vocabulary)?,
-            places: table("position_embeddings", positions)?,
+            places: table("position_embeddings", places)?,
             segment,
+            padding,
             norm: LayerNorm::read(&embeddings.within("LayerNorm"), width, epsilon)?,
             layers: (0..layers).map(layer).collect::<std::result::Result<_, _>>()?,
             vocabulary,
-            positions,
+            positions: places - first_place,
             width,
         })
     }
@@ -109,9 +182,12 @@ impl Encoder {
         let mut rows = Vec::with_capacity(tokens.len() * width);
         let (mut word, mut place) = (Vec::new(), Vec::new());
         for text in texts {
-            for (at, token) in tokens[text.clone()].iter().enumerate() {
+            let mut next = self.padding.map_or(0, |padding| padding + 1);
+            for token in &tokens[text.clone()] {
                 let token = *token as usize;
-                if token >= self.vocabulary || at >= self.positions {
+                let at = self.padding.filter(|padding| *padding == token).unwrap_or(next);
+                next += usize::from(self.padding != Some(token));
+                if token >= self.vocabulary || at >= self.places.matrix().0 {
                     return Err(Fault::internal(format!("token {token} at position {at} has no embedding")));
                 }
                 self.words.widen(token * width..(token + 1) * width, &mut word);
@@ -125,11 +201,12 @@ impl Encoder {
 }
 
 impl Sizes {
-    fn read(config: &Config<'_>) -> std::result::Result<Self, Fault> {
-        let width = config.count("hidden_size", None, MAX_WIDTH)?;
-        let heads = config.count("num_attention_heads", None, width)?;
-        if width % heads != 0 {
-            return Err(config.fault("num_attention_heads", &format!("{heads} heads of a width of {width}")));
+    fn read(config: &Config<'_>, kin: &Kin) -> std::result::Result<Self, Fault> {
+        let [width, middle, heads, _, bend] = kin.fields;
+        let width = config.count(width, None, MAX_WIDTH)?;
+        let count = config.count(heads, None, width)?;
+        if width % count != 0 {
+            return Err(config.fault(heads, &format!("{count} heads of a width of {width}")));
         }
         let positions = config.word("position_embedding_type", "absolute");
         if positions != "absolute" {
@@ -143,28 +220,28 @@ impl Sizes {
         }
         Ok(Self {
             width,
-            middle: config.count("intermediate_size", None, MAX_WIDTH)?,
-            heads,
+            middle: config.count(middle, None, MAX_WIDTH)?,
+            heads: count,
             epsilon: config.number("layer_norm_eps", 1e-12)?,
-            activation: Activation::read(config, "gelu")?,
+            activation: Activation::read_from(config, bend, "gelu")?,
         })
     }
 }
 
 impl Layer {
-    fn read(part: &Part<'_>, sizes: &Sizes) -> std::result::Result<Self, Fault> {
+    fn read(part: &Part<'_>, sizes: &Sizes, kin: &Kin) -> std::result::Result<Self, Fault> {
         let &Sizes { width, middle, heads, epsilon, activation } = sizes;
-        let attention = part.within("attention");
-        let project = |name: &str| Linear::read(&attention.within(name), width, width, true);
-        let names = ["intermediate.dense", "output.dense"];
+        let [queries, keys, values, output, seen] = kin.attention;
+        let [first, second, fed] = kin.feed_forward;
+        let project = |name: &str| Linear::read(&part.within(name), width, width, true);
         Ok(Self {
-            queries: project("self.query")?,
-            keys: project("self.key")?,
-            values: project("self.value")?,
-            output: project("output.dense")?,
-            seen: LayerNorm::read(&attention.within("output.LayerNorm"), width, epsilon)?,
-            feed_forward: FeedForward::read(part, names, [width, middle, width], activation)?,
-            fed: LayerNorm::read(&part.within("output.LayerNorm"), width, epsilon)?,
+            queries: project(queries)?,
+            keys: project(keys)?,
+            values: project(values)?,
+            output: project(output)?,
+            seen: LayerNorm::read(&part.within(seen), width, epsilon)?,
+            feed_forward: FeedForward::read(part, [first, second], [width, middle, width], activation)?,
+            fed: LayerNorm::read(&part.within(fed), width, epsilon)?,
             heads,
         })
     }
