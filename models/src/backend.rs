@@ -2,13 +2,14 @@
 
 use crate::checkpoint::Precision;
 use crate::native::{Native, Tokens};
+use crate::reply::answer;
 use crate::session::Decoding;
 use serde_json::{Map, Value};
 use situs_core::model_backend::{EmbeddingSource, SAMPLING_FIELDS, Vocabulary};
 use situs_core::prelude::*;
 use situs_plugins::neighbors::EmbeddingFile;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Most sequences that are decoded together.
 const MAX_SLOTS: usize = 64;
@@ -20,6 +21,8 @@ situs_core::component! {
     /// LLaVA-NeXT, and with them LLaVA-Med in transformers' layout. The folder is what the model hubs hold: config.json,
     /// *.safetensors, tokenizer.json, a chat template. Weights are mapped, not copied; sums and activations are f32.
     /// Prompts that begin alike (the same pictures, then another question) are computed once up to where they differ.
+    ///
+    /// As a judge or another consulted model it gives whole replies: greedy unless the sampling asked for says otherwise.
     model "candle";
     pub struct Candle {
         /// Folder of the checkpoint.
@@ -47,7 +50,6 @@ situs_core::component! {
 
 /// What a session needs of the parameters, checked.
 pub(crate) struct Settings {
-    pub(crate) slots: usize,
     pub(crate) context: usize,
     pub(crate) max_pictures: usize,
     pub(crate) video: bool,
@@ -102,7 +104,6 @@ impl ModelBackendSpec for Candle {
             deterministic: true,
         };
         let settings = Settings {
-            slots: self.slots,
             context,
             max_pictures: self.max_pictures,
             video: self.video,
@@ -110,17 +111,32 @@ impl ModelBackendSpec for Candle {
             system: self.system.clone(),
             template: self.template.clone(),
         };
-        Ok(Box::new(Loaded { native, settings, card, tokens: OnceLock::new(), embeddings: OnceLock::new() }))
+        Ok(Box::new(Loaded {
+            native: Arc::new(native),
+            settings: Arc::new(settings),
+            card,
+            tokens: OnceLock::new(),
+            embeddings: OnceLock::new(),
+            whole: Mutex::new(None),
+        }))
     }
 }
 
 struct Loaded {
-    native: Native,
-    settings: Settings,
+    native: Arc<Native>,
+    settings: Arc<Settings>,
     card: ModelCard,
     tokens: OnceLock<Result<Tokens, Fault>>,
     /// SHA-256 of the embedding matrix: reading it all takes a second or two.
     embeddings: OnceLock<Result<String, Fault>>,
+    /// The session behind whole replies: prompts of a judge begin alike, and what they share is computed once.
+    whole: Mutex<Option<Decoding>>,
+}
+
+impl Loaded {
+    fn decoding(&self, slots: usize) -> Decoding {
+        Decoding::new(Arc::clone(&self.native), Arc::clone(&self.settings), slots)
+    }
 }
 
 impl ModelBackend for Loaded {
@@ -149,7 +165,16 @@ impl ModelBackend for Loaded {
         }
     }
 
+    fn reply(&self, request: &Request, sampling: &Sampling, media: &dyn Media) -> Result<Reply, Fault> {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out while it works, so that one that breaks is not used again.
+        let mut session = whole.take().unwrap_or_else(|| self.decoding(1));
+        let reply = answer(&mut session, request, sampling, media)?;
+        *whole = Some(session);
+        Ok(reply)
+    }
+
     fn session(&self) -> Result<Box<dyn Session + '_>, Fault> {
-        Ok(Box::new(Decoding::new(&self.native, &self.settings)))
+        Ok(Box::new(self.decoding(self.card.slots)))
     }
 }

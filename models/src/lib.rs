@@ -15,6 +15,7 @@ mod native;
 pub mod parity;
 mod pixels;
 mod prompt;
+mod reply;
 pub mod sbert;
 mod session;
 pub mod small;

@@ -30,9 +30,9 @@ struct Held {
 }
 
 /// A session over one model.
-pub(crate) struct Decoding<'a> {
-    native: &'a Native,
-    settings: &'a Settings,
+pub(crate) struct Decoding {
+    native: Arc<Native>,
+    settings: Arc<Settings>,
     slots: Vec<Slot>,
     seen: Seen,
     logits: Vec<f32>,
@@ -65,9 +65,9 @@ struct Exhibit<'p> {
     number: u64,
 }
 
-impl<'a> Decoding<'a> {
-    /// A session with empty slots.
-    pub(crate) fn new(native: &'a Native, settings: &'a Settings) -> Self {
+impl Decoding {
+    /// A session with so many empty slots.
+    pub(crate) fn new(native: Arc<Native>, settings: Arc<Settings>, slots: usize) -> Self {
         let slot = || Slot {
             busy: false,
             held: Vec::new(),
@@ -80,7 +80,7 @@ impl<'a> Decoding<'a> {
             stopped: false,
             used: 0,
         };
-        let slots = (0..settings.slots).map(|_| slot()).collect();
+        let slots = (0..slots).map(|_| slot()).collect();
         Self { native, settings, slots, seen: Seen::default(), logits: Vec::new(), turns: 0 }
     }
 
@@ -196,7 +196,7 @@ impl<'a> Decoding<'a> {
             }
         }
         self.turns += 1;
-        let native = self.native;
+        let native = &self.native;
         let slot = &mut self.slots[chosen];
         let sight = |index: usize| sights.get(index).cloned().flatten();
         let taken = native
@@ -271,9 +271,9 @@ impl<'a> Decoding<'a> {
     }
 }
 
-impl Session for Decoding<'_> {
+impl Session for Decoding {
     fn admit(&mut self, request: &Request, media: &dyn Media) -> Result<SlotId, Fault> {
-        let settings = self.settings;
+        let settings = Arc::clone(&self.settings);
         let exhibits = self.exhibits(&request.prompt)?;
         let messages = question(&request.prompt, settings.system.as_deref(), settings.video)?;
         let rendered = self.native.render(&messages, &settings.template)?;
@@ -306,10 +306,10 @@ impl Session for Decoding<'_> {
     }
 
     fn push(&mut self, slot: SlotId, token: u32) -> Result<Flow, Fault> {
-        let (stops, context) = (&self.native.stops, self.settings.context);
+        let (stops, context) = (self.native.stops.contains(&token), self.settings.context);
         let slot = self.slot(slot)?;
         slot.ready = None;
-        if stops.contains(&token) {
+        if stops {
             slot.stopped = true;
             return Ok(Flow::Stop);
         }
@@ -320,7 +320,7 @@ impl Session for Decoding<'_> {
     }
 
     fn finish(&mut self, slot: SlotId) -> Result<Reply, Fault> {
-        let native = self.native;
+        let native = Arc::clone(&self.native);
         let slot = self.slot(slot)?;
         slot.busy = false;
         slot.ready = None;

@@ -132,17 +132,28 @@ def qwen2_5_vl(tied):
     return hf.Qwen2_5_VLForConditionalGeneration(config), processor, 28
 
 
-GEMMA_TEMPLATE = """{{ bos_token }}{% for message in messages %}
-<start_of_turn>{{ message.role }}
-{% if message.content is string %}
-{{ message.content | trim }}{% else %}
-{% for part in message.content %}
-{% if part.type == 'image' %}<start_of_image>{% else %}{{ part.text | trim }}{% endif %}
-{% endfor %}{% endif %}<end_of_turn>
-{% endfor %}
-{% if add_generation_prompt %}
-<start_of_turn>model
-{% endif %}"""
+# A system message goes into the first turn, as in the published one.
+GEMMA_TEMPLATE = """{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- set opening = messages[0]['content'] + '\n\n' -%}
+    {%- set turns = messages[1:] -%}
+{%- else -%}
+    {%- set opening = '' -%}
+    {%- set turns = messages -%}
+{%- endif -%}
+{%- for turn in turns -%}
+    {%- if (turn['role'] == 'user') != (loop.index0 % 2 == 0) -%}{{ raise_exception('turns of user and model alternate') }}{%- endif -%}
+    {{- '<start_of_turn>' + ('model' if turn['role'] == 'assistant' else turn['role']) + '\n' + (opening if loop.first else '') -}}
+    {%- if turn['content'] is string -%}
+        {{- turn['content'] | trim -}}
+    {%- elif turn['content'] is iterable -%}
+        {%- for part in turn['content'] -%}
+            {%- if part['type'] == 'image' -%}{{- '<start_of_image>' -}}{%- elif part['type'] == 'text' -%}{{- part['text'] | trim -}}{%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- '<end_of_turn>\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<start_of_turn>model\n' -}}{%- endif -%}"""
 
 
 def siglip(side):

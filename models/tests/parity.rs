@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use situs_models::parity::{Compared, check};
+use serde_json::{Value, json};
+use situs_models::parity::{Compared, Precision, check, rounded};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +62,47 @@ fn resized_pixels_are_equal_to_the_bit() {
                 assert_eq!(one.max_abs, Some(0.0), "{family} {}", one.case);
             }
         }
+    }
+}
+
+#[test]
+fn logits_of_weights_rounded_to_bf16_are_near() {
+    for (family, _) in FAMILIES {
+        let folder = fixture(family);
+        let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
+        assert!(apart > 1e-5 && apart < 2e-2, "{family}: {apart}");
+    }
+}
+
+/// Configurations as they were published: older layout, without what the library's classes say themselves.
+#[test]
+fn configurations_that_leave_out_what_is_usual_say_the_same() {
+    for family in ["gemma3", "paligemma", "paligemma2"] {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&fixture(family), folder.path());
+        let path = folder.path().join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let remove = |table: &mut Value, fields: &[&str]| {
+            for field in fields {
+                table.as_object_mut().unwrap().remove(*field);
+            }
+        };
+        let usual = ["hidden_activation", "hidden_act", "rms_norm_eps", "attention_bias", "rope_parameters"];
+        remove(&mut config["text_config"], &usual);
+        remove(&mut config["text_config"], &["tie_word_embeddings", "use_bidirectional_attention"]);
+        remove(&mut config["vision_config"], &["layer_norm_eps", "hidden_act", "num_channels"]);
+        remove(&mut config, &["tie_word_embeddings"]);
+        if family == "gemma3" {
+            remove(&mut config["text_config"], &["layer_types", "_sliding_window_pattern"]);
+            config["text_config"]["sliding_window_pattern"] = json!(2);
+            config["text_config"]["rope_scaling"] = json!({ "factor": 8.0, "rope_type": "linear" });
+        }
+        if family == "paligemma2" {
+            remove(&mut config["text_config"], &["layer_types"]);
+        }
+        std::fs::write(&path, config.to_string()).unwrap();
+        std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+        agreeing(folder.path());
     }
 }
 

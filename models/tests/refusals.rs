@@ -27,10 +27,10 @@ fn says(fault: &Fault, words: &[&str]) {
 #[test]
 fn another_model_type_is_named_with_those_that_are_known() {
     let folder = copied("qwen3_vl");
-    change(folder.path(), "config.json", |config| config["model_type"] = json!("paligemma"));
+    change(folder.path(), "config.json", |config| config["model_type"] = json!("idefics3"));
     let fault = refusal(folder.path());
     assert_eq!(fault.cause, Cause::Unsupported);
-    says(&fault, &["model_type 'paligemma'", "qwen2_5_vl", "qwen3_vl"]);
+    says(&fault, &["model_type 'idefics3'", "gemma3", "paligemma", "qwen2_5_vl", "qwen3_vl"]);
 }
 
 #[test]
@@ -126,6 +126,93 @@ fn an_unknown_rope_type_is_refused() {
         assert_eq!(fault.cause, Cause::Unsupported);
         says(&fault, &["rope_type", "'yarn'"]);
     }
+}
+
+#[test]
+fn a_second_paligemma_that_calls_itself_the_first_is_refused_and_the_other_way_round() {
+    let folder = copied("paligemma2");
+    change(folder.path(), "config.json", |config| config["text_config"]["model_type"] = json!("gemma"));
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Data);
+    says(&fault, &["model_type", "version 2"]);
+    let folder = copied("paligemma");
+    change(folder.path(), "config.json", |config| config["text_config"]["model_type"] = json!("gemma2"));
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Data);
+    says(&fault, &["layers.0.post_feedforward_layernorm.weight"]);
+    let folder = copied("paligemma");
+    change(folder.path(), "config.json", |config| config["text_config"]["model_type"] = json!("gemma3_text"));
+    let fault = refusal(folder.path());
+    assert_eq!(fault.cause, Cause::Unsupported);
+    says(&fault, &["text_config.model_type", "'gemma3_text'"]);
+}
+
+#[test]
+fn a_gemma_of_another_kind_is_refused() {
+    for (field, value, words) in [
+        ("layer_types", json!(["sliding_attention", "chunked_attention", "full_attention"]), "chunked"),
+        ("layer_types", json!(["sliding_attention"]), "1 kinds of 3 layers"),
+        ("sliding_window", json!(null), "sliding_window"),
+        ("attn_logit_softcapping", json!(50.0), "attn_logit_softcapping"),
+        ("use_bidirectional_attention", json!(true), "use_bidirectional_attention"),
+        ("hidden_activation", json!("relu"), "hidden_activation"),
+    ] {
+        let folder = copied("gemma3");
+        change(folder.path(), "config.json", |config| config["text_config"][field] = value);
+        says(&refusal(folder.path()), &["text_config", words]);
+    }
+    let folder = copied("gemma3");
+    change(folder.path(), "config.json", |config| {
+        config["text_config"]["rope_parameters"]["full_attention"]["rope_type"] = json!("yarn");
+    });
+    says(&refusal(folder.path()), &["rope_parameters.full_attention", "'yarn'"]);
+    let folder = copied("gemma3");
+    change(folder.path(), "config.json", |config| config["mm_tokens_per_image"] = json!(16));
+    says(&refusal(folder.path()), &["image_size", "4 tokens"]);
+}
+
+/// What published configurations leave out is what the library's class says: seen here by the shapes that are asked for.
+#[test]
+fn sizes_that_a_gemma_configuration_leaves_out_are_those_of_its_class() {
+    for (family, field, tensor, shape) in [
+        ("gemma3", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("gemma3", "num_attention_heads", "q_proj.weight", "[128, 64]"),
+        ("gemma3", "num_key_value_heads", "k_proj.weight", "[64, 64]"),
+        ("gemma3", "vocab_size", "embed_tokens.weight", "[262208, 64]"),
+        ("gemma3", "intermediate_size", "gate_proj.weight", "[9216, 64]"),
+        ("paligemma2", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("paligemma2", "num_attention_heads", "q_proj.weight", "[128, 64]"),
+        ("paligemma2", "num_key_value_heads", "k_proj.weight", "[64, 64]"),
+        ("paligemma", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("paligemma", "vocab_size", "embed_tokens.weight", "[256000, 64]"),
+    ] {
+        let folder = copied(family);
+        change(folder.path(), "config.json", |config| {
+            config["text_config"].as_object_mut().unwrap().remove(field).unwrap();
+        });
+        says(&refusal(folder.path()), &[tensor, shape]);
+    }
+}
+
+#[test]
+fn pictures_of_another_size_than_the_towers_and_crops_beside_them_are_refused() {
+    for (family, field, value) in [
+        ("gemma3", "size", json!({ "height": 64, "width": 64 })),
+        ("gemma3", "do_pan_and_scan", json!(true)),
+        ("paligemma", "resample", json!(1)),
+        ("paligemma", "do_resize", json!(false)),
+    ] {
+        let folder = copied(family);
+        change(folder.path(), "preprocessor_config.json", |pixels| pixels[field] = value);
+        says(&refusal(folder.path()), &["preprocessor_config.json", field]);
+    }
+}
+
+#[test]
+fn videos_for_a_model_that_takes_none_are_refused() {
+    let fault = built(&fixture("gemma3"), json!({ "video": true })).err().unwrap();
+    assert_eq!(fault.cause, Cause::Config);
+    says(&fault, &["video", "gemma3"]);
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod support;
 
 use serde_json::json;
 use situs_core::prelude::*;
+use situs_plugins::location_boxes::{CornerOrder, read_radgrounder};
 use support::{Album, best, built, fixture, greedy, request, row};
 
-const FAMILIES: [&str; 4] = ["qwen3_vl", "qwen2_5_vl", "llava", "llava_next"];
+const FAMILIES: [&str; 8] =
+    ["qwen3_vl", "qwen2_5_vl", "gemma3", "paligemma", "paligemma2", "llava", "llava_med", "llava_next"];
 
 #[test]
 fn a_reply_is_the_same_whatever_was_asked_before() {
@@ -90,6 +92,147 @@ fn pictures_reach_the_logits() {
         let apart = one.iter().zip(&other).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
         assert!(apart > 0.05, "{family}: {apart}");
     }
+}
+
+#[test]
+fn a_prompt_whose_tokens_all_see_each_other_shares_nothing_with_one_that_goes_on() {
+    for family in ["paligemma", "paligemma2"] {
+        let model = built(&fixture(family), json!({ "slots": 1 })).unwrap();
+        let album = Album::default();
+        let image = [album.stripes(32, 32, 90)];
+        let short = request(&image, "Is the liver left of the aorta?");
+        let long = request(&image, "Is the liver left of the aorta? Answer yes or no.");
+        let alone = [&short, &long].map(|asked| greedy(model.session().unwrap().as_mut(), asked, &album, 4));
+        let mut session = model.session().unwrap();
+        for asked in [0, 1, 1, 0] {
+            let again = greedy(session.as_mut(), [&short, &long][asked], &album, 4);
+            assert!(again == alone[asked], "{family}: bits differ");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_in_front_of_its_own_reply_is_not_that_prompt_with_more_text() {
+    let model = built(&fixture("paligemma2"), json!({ "slots": 1 })).unwrap();
+    let album = Album::default();
+    let mut session = model.session().unwrap();
+    // The line break that ends the first prompt stands inside the second one, where the reply of the first one stood.
+    let first = request(&[], "Is the liver left");
+    let slot = session.admit(&first, &album).unwrap();
+    let vocabulary = model.vocabulary().unwrap().unwrap();
+    let tokens = ["Is", "\n"].map(|text| vocabulary.texts.iter().position(|other| other == text));
+    for token in tokens.into_iter().flatten() {
+        row(session.as_mut(), slot);
+        session.push(slot, token as u32).unwrap();
+    }
+    row(session.as_mut(), slot);
+    session.finish(slot).unwrap();
+    let second = request(&[], "Is the liver left\nIs");
+    let again = greedy(session.as_mut(), &second, &album, 4);
+    assert!(again == greedy(model.session().unwrap().as_mut(), &second, &album, 4), "bits differ");
+}
+
+#[test]
+fn locations_stay_in_replies_and_are_no_content() {
+    let model = built(&fixture("paligemma"), json!({})).unwrap();
+    let album = Album::default();
+    let vocabulary = model.vocabulary().unwrap().unwrap();
+    let id = |text: &str| vocabulary.texts.iter().position(|other| other == text).unwrap();
+    let mut session = model.session().unwrap();
+    let slot = session.admit(&request(&[album.stripes(32, 32, 9)], "detect liver"), &album).unwrap();
+    for text in ["<loc0256>", "<loc0000>", "<loc0512>", "<loc0128>", " liver"] {
+        row(session.as_mut(), slot);
+        session.push(slot, id(text) as u32).unwrap();
+        assert_eq!(vocabulary.content[id(text)], text == " liver", "{text}");
+    }
+    let text = session.finish(slot).unwrap().text;
+    let located = situs_plugins::location_boxes::read_paligemma(&text);
+    assert_eq!(located.boxes.len(), 1, "{text}");
+    assert_eq!((located.boxes[0].keyword.as_str(), located.boxes[0].bounds[1]), ("liver", 0.25));
+    assert!(!vocabulary.content[id("<seg005>")] && !vocabulary.content[id("<image>")]);
+}
+
+#[test]
+fn radgrounder_boxes_are_read_from_the_tokens_of_a_reply() {
+    let folder = fixture("paligemma2");
+    let model = built(&folder, json!({ "template": { "prefix": "\n", "suffix": "\nAnswer: " } })).unwrap();
+    let album = Album::default();
+    let mut session = model.session().unwrap();
+    let slot = session.admit(&request(&[album.stripes(32, 32, 9)], "Where is the liver?"), &album).unwrap();
+    let tokenizer = tokenizers::Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+    let said = "<p bbox=<loc0128><loc0000><loc0512><loc0256> id=<seg005>>liver</p>";
+    for token in tokenizer.encode(said, false).unwrap().get_ids() {
+        row(session.as_mut(), slot);
+        session.push(slot, *token).unwrap();
+    }
+    let text = session.finish(slot).unwrap().text;
+    let located = read_radgrounder(&text, CornerOrder::XFirst);
+    assert_eq!(text, said);
+    assert_eq!(located.boxes[0].bounds, [0.25, 0.0, 1.0, 0.5]);
+}
+
+#[test]
+fn a_system_message_opens_the_first_turn_of_gemma() {
+    let album = Album::default();
+    let first = |params: serde_json::Value, text: &str| {
+        let model = built(&fixture("gemma3"), params).unwrap();
+        greedy(model.session().unwrap().as_mut(), &request(&[], text), &album, 2)
+    };
+    let system = first(json!({ "system": "You read scans." }), "Where is the liver?");
+    assert!(system == first(json!({}), "You read scans.\n\nWhere is the liver?"));
+}
+
+#[test]
+fn a_prefix_and_a_suffix_stand_around_the_text_of_paligemma() {
+    let album = Album::default();
+    let image = [album.stripes(32, 32, 90)];
+    let first = |params: serde_json::Value, text: &str| {
+        let model = built(&fixture("paligemma2"), params).unwrap();
+        greedy(model.session().unwrap().as_mut(), &request(&image, text), &album, 2)
+    };
+    let around = json!({ "template": { "prefix": "\n", "suffix": "\nAnswer: " } });
+    assert!(first(around, "Where is the liver?") == first(json!({}), "\nWhere is the liver?\nAnswer: "));
+    let system = first(json!({ "system": "You read scans." }), "Where is the liver?");
+    assert!(system == first(json!({}), "You read scans.\n\nWhere is the liver?"));
+}
+
+#[test]
+fn a_whole_reply_is_that_of_the_steps() {
+    for family in ["qwen3_vl", "gemma3", "paligemma2"] {
+        let model = built(&fixture(family), json!({})).unwrap();
+        let album = Album::default();
+        let asked = request(&[album.stripes(48, 48, 90)], "Where is the liver?");
+        let steps = greedy(model.session().unwrap().as_mut(), &asked, &album, 7).1;
+        let sampling = Sampling { max_tokens: Some(7), ..Sampling::default() };
+        // The second time goes on from what the first one left behind.
+        for _ in 0..2 {
+            let reply = model.reply(&asked, &sampling, &album).unwrap();
+            assert_eq!((&reply.text, reply.tokens), (&steps.text, steps.tokens), "{family}");
+        }
+    }
+}
+
+#[test]
+fn whole_replies_are_drawn_as_the_sampling_says() {
+    let model = built(&fixture("qwen3_vl"), json!({})).unwrap();
+    let album = Album::default();
+    let reply = |draw: u64, seed: u64, temperature: f64| {
+        let asked = Request { draw, ..request(&[], "Where is the liver?") };
+        let sampling = Sampling {
+            temperature: Some(temperature),
+            seed: Some(seed),
+            max_tokens: Some(8),
+            ..Sampling::default()
+        };
+        model.reply(&asked, &sampling, &album).unwrap().text
+    };
+    assert_eq!(reply(1, 1, 2.0), reply(1, 1, 2.0), "the same draw, the same reply");
+    assert_ne!(reply(1, 1, 2.0), reply(2, 1, 2.0));
+    assert_ne!(reply(1, 1, 2.0), reply(1, 2, 2.0));
+    assert_eq!(reply(1, 1, 0.0), reply(2, 2, 0.0), "greedy draws nothing");
+    let sampling = Sampling { max_tokens: Some(0), ..Sampling::default() };
+    let fault = model.reply(&request(&[], "Where?"), &sampling, &album).unwrap_err();
+    assert!(fault.to_string().contains("max_tokens"), "{fault}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod families;
 mod http;
 pub mod judging;
 mod known_addresses;
+pub mod location_boxes;
 pub mod metrics;
 pub mod neighbors;
 pub mod renderers;

@@ -8,7 +8,7 @@ mod difference;
 mod reference;
 mod stages;
 
-use crate::checkpoint::Precision;
+pub use crate::checkpoint::Precision;
 use crate::native::Native;
 use reference::Reference;
 use serde::Serialize;
@@ -41,6 +41,26 @@ pub struct Compared {
     pub pass: bool,
     /// Whether the case has no such stage, or the reference does not hold it.
     pub skipped: bool,
+}
+
+/// How far logits are from the reference when weights are rounded to `precision`: the largest difference in any case,
+/// prompt and steps, over the reference's largest magnitude in that case.
+///
+/// # Errors
+/// As [`check`]; a reference without logits.
+pub fn rounded(folder: &Path, reference: &Path, precision: Precision) -> Result<f64, Fault> {
+    let native = Native::open(folder, precision)?;
+    let mut worst: Option<f64> = None;
+    for reference in &Reference::all(reference)? {
+        let magnitude = stages::largest_logit(reference)?;
+        for one in stages::compare(&native, reference)? {
+            let apart = one.max_abs.filter(|_| ["prefill", "steps"].contains(&one.stage.as_str()));
+            if let Some((apart, magnitude)) = apart.zip(magnitude) {
+                worst = Some(worst.unwrap_or(0.0).max(apart / magnitude));
+            }
+        }
+    }
+    worst.ok_or_else(|| Fault::data(format!("{}: no logits to compare", reference.display())))
 }
 
 /// Compares the checkpoint in `folder` with a reference, case by case in order of their names.
