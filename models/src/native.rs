@@ -12,7 +12,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of a prompt that are computed together, blocks whose tokens see each other aside: enough to keep the products busy, few enough to bound their memory.
+/// Rows of a prompt that are computed together: enough to keep the products busy, few enough to bound their memory. A
+/// block whose tokens see each other is not parted, however long.
 const ROWS_TOGETHER: usize = 1024;
 
 /// A checkpoint, ready to be asked.

@@ -65,15 +65,18 @@ fn resized_pixels_are_equal_to_the_bit() {
     }
 }
 
-/// Rounding the weights of these random checkpoints moves transformers' own logits by up to 0.03 of the largest, and its
-/// bf16 run by up to 0.06; that nothing else is lost on the way is what a bound of the first tells.
 #[test]
 fn logits_of_weights_rounded_to_bf16_are_near() {
     for (family, _) in FAMILIES {
         let folder = fixture(family);
         let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
-        println!("{family}: {apart:.4}");
-        assert!(apart > 1e-5 && apart < 4e-2, "{family}: {apart}");
+        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2, 2.8e-2, 4.7e-2 and 5.9e-2 away for
+        // these four, and with weights alone rounded as far as ours.
+        let bound = match family {
+            "paligemma" | "qwen2_5_vl" | "llava" | "llava_next" => 3.5e-2,
+            _ => 2e-2,
+        };
+        assert!(apart > 1e-5 && apart < bound, "{family}: {apart}");
     }
 }
 

@@ -175,7 +175,7 @@ fn a_gemma_of_another_kind_is_refused() {
 #[test]
 fn sizes_that_a_gemma_configuration_leaves_out_are_those_of_its_class() {
     for (family, field, tensor, shape) in [
-        ("gemma3", "head_dim", "q_proj.weight", "[1024, 64]"),
+        ("gemma3", "head_dim", "q_norm.weight", "[256]"),
         ("gemma3", "num_attention_heads", "q_proj.weight", "[128, 64]"),
         ("gemma3", "num_key_value_heads", "k_proj.weight", "[64, 64]"),
         ("gemma3", "vocab_size", "embed_tokens.weight", "[262208, 64]"),

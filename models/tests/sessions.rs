@@ -4,10 +4,12 @@
 
 mod support;
 
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 use situs_core::prelude::*;
 use situs_plugins::location_boxes::{CornerOrder, read_radgrounder};
-use support::{Album, best, built, fixture, greedy, request, row};
+use support::{Album, best, built, copied, fixture, greedy, request, row};
 
 const FAMILIES: [&str; 8] =
     ["qwen3_vl", "qwen2_5_vl", "gemma3", "paligemma", "paligemma2", "llava", "llava_med", "llava_next"];
@@ -297,6 +299,37 @@ fn weights_of_sixteen_bits_answer_nearly_alike() {
         assert_ne!(digest, other, "{dtype} is another model");
         let apart = exact.iter().zip(&rounded).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
         assert!(apart > 0.0 && apart < tolerance, "{dtype}: {apart}");
+    }
+}
+
+#[test]
+fn weights_stored_in_bf16_are_those_that_were_rounded_to_it() {
+    let album = Album::default();
+    let asked = request(&[album.stripes(48, 48, 90)], "Where is the liver?");
+    for family in FAMILIES {
+        let folder = copied(family);
+        let path = folder.path().join("model.safetensors");
+        let bytes = std::fs::read(&path).unwrap();
+        let parsed = SafeTensors::deserialize(&bytes).unwrap();
+        let short: Vec<(String, Vec<usize>, Vec<u8>)> = parsed
+            .iter()
+            .map(|(name, view)| {
+                let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                let rounded = numbers.flat_map(|number| half::bf16::from_f32(number).to_le_bytes());
+                (name.to_owned(), view.shape().to_vec(), rounded.collect())
+            })
+            .collect();
+        let views = short.iter().map(|(name, shape, bytes)| {
+            (name.as_str(), TensorView::new(Dtype::BF16, shape.clone(), bytes).unwrap())
+        });
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        let first = |folder: &std::path::Path, dtype: &str| {
+            let model = built(folder, json!({ "dtype": dtype })).unwrap();
+            greedy(model.session().unwrap().as_mut(), &asked, &album, 3)
+        };
+        let rounded = first(&fixture(family), "bf16");
+        assert!(first(folder.path(), "f32") == rounded, "{family}: stored numbers are exact as they are");
+        assert!(first(folder.path(), "bf16") == rounded, "{family}");
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads `chat_template.jinja`, `chat_template.json`, or the template within `tokenizer_config.json`; `default` is that
-    /// of a family whose checkpoints bring none.
+    /// Reads `chat_template.jinja`, `chat_template.json`, or the template within `tokenizer_config.json`; `default` is
+    /// that of a family whose checkpoints bring none.
     ///
     /// # Errors
     /// A checkpoint without a template; one that is no Jinja.
