@@ -70,6 +70,9 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
         );
     }
     let _ = write!(text, "\n95 % intervals: {}", figures::estimators(summary));
+    for (metric, signature) in figures::signatures(summary) {
+        let _ = write!(text, "\n{metric}: {signature}");
+    }
     Ok(text.trim_end().to_owned())
 }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod controls;
 mod disk;
 mod files;
+mod judging;
 #[cfg(feature = "native")]
 mod native;
 mod orientation;

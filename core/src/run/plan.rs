@@ -204,7 +204,7 @@ fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, R
         };
         match guarded("the family", Cause::Internal, || desk.parts.family.ask(&cx))? {
             Asked::Needs(needs) => {
-                if !consult::answer(desk, "family", needs, &mut replies)? {
+                if !consult::answer(desk, "family", needs, &mut replies, &|| ())? {
                     return Err(Fault::data("a consultation got no reply after all tries"));
                 }
             }
