@@ -17,7 +17,8 @@ const MAX_SLOTS: usize = 64;
 situs_core::component! {
     /// Runs a published vision-language checkpoint from a local folder, on the CPU, step by step.
     ///
-    /// Families: Qwen3-VL; Qwen2.5-VL, and with it Lingshu; Gemma 3, and with it MedGemma; PaliGemma 1 and 2. The folder is what the model hubs hold: config.json,
+    /// Families: Qwen3-VL; Qwen2.5-VL, and with it Lingshu; Gemma 3, and with it MedGemma; PaliGemma 1 and 2; LLaVA 1.5 and
+    /// LLaVA-NeXT, and with them LLaVA-Med in transformers' layout. The folder is what the model hubs hold: config.json,
     /// *.safetensors, tokenizer.json, a chat template. Weights are mapped, not copied; sums and activations are f32.
     /// Prompts that begin alike (the same pictures, then another question) are computed once up to where they differ.
     ///

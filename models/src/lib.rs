@@ -7,6 +7,7 @@
 pub mod backend;
 mod checkpoint;
 mod compute;
+pub mod embeddings;
 mod families;
 mod layers;
 mod model;
@@ -15,5 +16,6 @@ pub mod parity;
 mod pixels;
 mod prompt;
 mod reply;
+pub mod sbert;
 mod session;
 pub mod small;

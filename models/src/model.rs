@@ -154,6 +154,11 @@ pub(crate) trait Model: Send + Sync {
         texts.image.clone()
     }
 
+    /// Tokens of a picture or of a video's run of that grid.
+    fn tokens(&self, grid: Grid) -> usize {
+        grid.tokens(self.pixels().merge)
+    }
+
     /// What stands for a video in a prompt, in a family that names a placeholder of videos.
     fn video(&self, _clip: Clip, _texts: &MarkTexts) -> Expansion {
         Expansion { text: String::new(), runs: Vec::new() }

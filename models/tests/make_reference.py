@@ -59,8 +59,8 @@ def byte_tokenizer():
     )
 
 
-def piece_tokenizer(marks, **names):
-    """As Gemma's: U+2581 for a space, bytes for what has no piece, line breaks as added tokens."""
+def piece_tokenizer(marks, prefix=False, **names):
+    """As Gemma's: U+2581 for a space, bytes for what has no piece, line breaks as added tokens; with a prefix as Llama's."""
     special = ["<pad>", "<eos>", "<bos>", "<unk>"]
     pieces = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     pieces.normalizer = normalizers.Replace(" ", "\u2581")
@@ -70,6 +70,8 @@ def piece_tokenizer(marks, **names):
     made = json.loads(pieces.to_str())
     made["added_tokens"] = [token for token in made["added_tokens"] if token["content"] in special]
     made["pre_tokenizer"] = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    if prefix:
+        made["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, made["normalizer"]]}
     made = Tokenizer.from_str(json.dumps(made))
     made.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
     made.add_tokens([AddedToken("\n" * count, special=False, normalized=False) for count in (1, 2, 3)])
@@ -222,8 +224,64 @@ def paligemma2(tied):
     return paligemma(tied, version=2)
 
 
-FAMILIES = {"qwen3_vl": qwen3_vl, "qwen2_5_vl": qwen2_5_vl, "gemma3": gemma3, "paligemma": paligemma, "paligemma2": paligemma2}
-SQUARE = ("gemma3", "paligemma", "paligemma2")
+VICUNA_TEMPLATE = """{% for message in messages %}
+{{ message.role | upper + ': ' }}
+{% for part in message.content if part.type == 'image' %}{{ '<image>\n' }}{% endfor %}
+{% for part in message.content if part.type == 'text' %}{{ part.text + ' ' }}{% endfor %}{% endfor %}
+{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
+MISTRAL_TEMPLATE = """{{ bos_token }}{% for message in messages %}
+[INST] {% for part in message.content %}
+{% if part.type == 'image' %}{{ '<image>\n' }}{% else %}{{ part.text }}{% endif %}
+{% endfor %} [/INST]{% endfor %}"""
+
+
+def llava(tied, kind="llava"):
+    """LLaVA 1.5 with Llama, `llava_med` with Mistral, a window and padded pictures, `llava_next` with Mistral."""
+    side, patch = 28, 7
+    words = piece_tokenizer(["<image>"], prefix=True, image_token="<image>")
+    rope = {"rope_type": "default", "rope_theta": 1e5}
+    text = gemma_text(words, 448, rope_parameters=rope, rms_norm_eps=1e-5, tie_word_embeddings=tied)
+    if kind in ("llava", "llava_next_llama"):
+        text.update(model_type="llama", num_key_value_heads=4)
+    else:
+        text.update(model_type="mistral", sliding_window=24 if kind == "llava_med" else None)
+    vision = dict(
+        model_type="clip_vision_model", hidden_size=36, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2,
+        patch_size=patch, image_size=side, projection_dim=32,
+    )
+    common = dict(
+        text_config=text, vision_config=vision, image_token_index=words.convert_tokens_to_ids("<image>"), tie_word_embeddings=tied,
+        vision_feature_layer=-2, vision_feature_select_strategy="default", image_seq_length=(side // patch) ** 2,
+    )
+    sizes = dict(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    template = VICUNA_TEMPLATE if text["model_type"] == "llama" else MISTRAL_TEMPLATE
+    given = dict(tokenizer=words, patch_size=patch, vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=template)
+    if kind.startswith("llava_next"):
+        pins = [[side * rows, side * columns] for rows, columns in ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3))]
+        images = hf.LlavaNextImageProcessor(image_grid_pinpoints=pins, **sizes)
+        processor = hf.LlavaNextProcessor(image_processor=images, **given)
+        return hf.LlavaNextForConditionalGeneration(hf.LlavaNextConfig(image_grid_pinpoints=pins, **common)), processor, side
+    images = hf.LlavaImageProcessor(do_pad=True, **sizes) if kind == "llava_med" else hf.CLIPImageProcessor(**sizes)
+    processor = hf.LlavaProcessor(image_processor=images, **given)
+    return hf.LlavaForConditionalGeneration(hf.LlavaConfig(**common)), processor, side
+
+
+def llava_med(tied):
+    return llava(tied, "llava_med")
+
+
+def llava_next(tied):
+    return llava(tied, "llava_next")
+
+
+def llava_next_llama(tied):
+    return llava(tied, "llava_next_llama")
+
+
+LLAVA = {"llava": llava, "llava_med": llava_med, "llava_next": llava_next, "llava_next_llama": llava_next_llama}
+FAMILIES = {**LLAVA, "qwen3_vl": qwen3_vl, "qwen2_5_vl": qwen2_5_vl, "gemma3": gemma3, "paligemma": paligemma, "paligemma2": paligemma2}
+SQUARE = ("gemma3", "paligemma", "paligemma2", "llava", "llava_med")
+DEEPER = (*SQUARE, "llava_next", "llava_next_llama")
 
 
 def randomise(model, seed):
@@ -256,14 +314,14 @@ def picture(width, height, depth):
     return Image.fromarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8), "RGB")
 
 
-def cases(side, square):
+def cases(side, square, video):
     question, wide = "Is the liver left of the spleen? Answer yes or no.", (side, side) if square else (3 * side, 2 * side)
     yield "text", question, [], []
     yield "image", question, [picture(*wide, 0.3)], []
     yield "image_resized", question, [picture(*((29, 37) if square else (117, 85)), 0.6)], []
     yield "image_shrunk", question, [picture(301, 173, 0.1)], []
     yield "slices", "Which slice shows the aorta?", [picture(*wide, 0.1), picture(90, 111, 0.5), picture(*wide, 0.9)], []
-    if not square:
+    if video:
         yield "video", "What lies above the pancreas?", [], [picture(*wide, k / 5) for k in range(5)]
 
 
@@ -278,7 +336,7 @@ def prepared(processor, messages, question, images, frames):
         return {**batch, "token_type_ids": torch.zeros_like(batch["input_ids"])}
     prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     given = dict(text=[prompt])
-    if isinstance(processor, hf.Gemma3Processor):
+    if processor.tokenizer.bos_token and prompt.startswith(processor.tokenizer.bos_token):
         given["add_special_tokens"] = False  # as apply_chat_template does where the template prints the first token
     if images:
         given["images"] = [images]
@@ -305,6 +363,12 @@ def positions(model, batch):
     return seen[0].long()
 
 
+def count_tiles(config, size):
+    from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
+
+    return image_size_to_num_patches(size, config.image_grid_pinpoints, config.vision_config.image_size)
+
+
 def run_case(model, processor, case, out, steps, trim):
     name, question, images, frames = case
     content = [{"type": "image"} for _ in images] + ([{"type": "video"}] if frames else [])
@@ -317,7 +381,7 @@ def run_case(model, processor, case, out, steps, trim):
         seen = []
         for method, kind in (("get_image_features", "pixel_values"), ("get_video_features", "pixel_values_videos")):
             if kind in batch:
-                grid = batch.get(kind.replace("pixel_values_videos", "video_grid_thw").replace("pixel_values", "image_grid_thw"))
+                grid = batch.get(kind.replace("pixel_values_videos", "video_grid_thw").replace("pixel_values", "image_grid_thw"), batch.get("image_sizes"))
                 found = getattr(model, method)(batch[kind], *([] if grid is None else [grid]))
                 seen += list(found.pooler_output)
                 seen += [part for depth in getattr(found, "deepstack_features", None) or [] for part in depth]
@@ -332,10 +396,12 @@ def run_case(model, processor, case, out, steps, trim):
         **{f"vision_{i}": features for i, features in enumerate(seen)},
     }
     inputs = {k: v for k, v in batch.items() if k in ("input_ids", "pixel_values", "pixel_values_videos", "image_grid_thw", "video_grid_thw")}
+    if "image_sizes" in batch:  # without the tiles that only fill up the batch
+        inputs["pixel_values"] = torch.cat([tiles[: count_tiles(model.config, size)] for tiles, size in zip(batch["pixel_values"], batch["image_sizes"])])
     if trim:
-        large = lambda k: k.startswith(("hidden_", "prefill_", "pixel_"))
-        outputs = {k: v[-KEPT_ROWS:] if large(k) else v for k, v in outputs.items()}
-        inputs = {k: v[-KEPT_ROWS:] if large(k) else v for k, v in inputs.items()}
+        large = lambda k, v: k.startswith(("hidden_", "prefill_", "pixel_")) and v.dim() == 2
+        outputs = {k: v[-KEPT_ROWS:] if large(k, v) else v for k, v in outputs.items()}
+        inputs = {k: v[-KEPT_ROWS:] if large(k, v) else v for k, v in inputs.items()}
     place = out / name
     place.mkdir(parents=True)
     for file, tensors in (("inputs", inputs), ("outputs", outputs)):
@@ -368,6 +434,9 @@ def older(folder):
         text["sliding_window_pattern"] = 2
         config.pop("tie_word_embeddings")
         usual = hf.Gemma3TextConfig().to_dict()
+        config["text_config"] = text = {k: v for k, v in text.items() if k == "model_type" or k not in usual or usual[k] != v}
+    if config["model_type"] in ("llava", "llava_next"):
+        usual = {"llama": hf.LlamaConfig, "mistral": hf.MistralConfig}[text["model_type"]]().to_dict()
         config["text_config"] = text = {k: v for k, v in text.items() if k == "model_type" or k not in usual or usual[k] != v}
     text["rope_theta"] = rope.pop("rope_theta")
     text["rope_scaling"] = rope if set(rope) != {"rope_type"} else None
@@ -403,11 +472,11 @@ def main():
     processor.image_processor.save_pretrained(args.out)
     if hasattr(processor, "video_processor"):
         processor.video_processor.save_pretrained(args.out)
-    if args.older and args.family in SQUARE:
+    if args.older and args.family in DEEPER:
         published_names(args.out / "model.safetensors")
     model = type(model).from_pretrained(args.out, dtype=torch.float32, attn_implementation="eager").eval()
     model.generation_config.eos_token_id = None
-    for case in cases(side, args.family in SQUARE):
+    for case in cases(side, args.family in SQUARE, args.family.startswith("qwen")):
         run_case(model, processor, case, args.out / "reference", args.steps, args.trim)
     if args.older:
         older(args.out)

@@ -27,12 +27,15 @@ fn compared<'a>(cases: &'a [Compared], stage: &str) -> Vec<&'a str> {
 }
 
 /// Families with a committed reference, and whether they take videos.
-const FAMILIES: [(&str, bool); 5] = [
+const FAMILIES: [(&str, bool); 8] = [
     ("qwen3_vl", true),
     ("qwen2_5_vl", true),
     ("gemma3", false),
     ("paligemma", false),
     ("paligemma2", false),
+    ("llava", false),
+    ("llava_med", false),
+    ("llava_next", false),
 ];
 
 #[test]
@@ -67,13 +70,16 @@ fn logits_of_weights_rounded_to_bf16_are_near() {
     for (family, _) in FAMILIES {
         let folder = fixture(family);
         let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
-        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2 and 2.8e-2 away for these two.
-        let bound = if ["paligemma", "qwen2_5_vl"].contains(&family) { 3.5e-2 } else { 2e-2 };
+        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2, 2.8e-2, 4.7e-2 and 5.9e-2 away for
+        // these four, and with weights alone rounded as far as ours.
+        let bound = match family {
+            "paligemma" | "qwen2_5_vl" | "llava" | "llava_next" => 3.5e-2,
+            _ => 2e-2,
+        };
         assert!(apart > 1e-5 && apart < bound, "{family}: {apart}");
     }
 }
 
-/// Configurations as they were published: older layout, without what the library's classes say themselves.
 #[test]
 fn configurations_that_leave_out_what_is_usual_say_the_same() {
     for family in ["gemma3", "paligemma", "paligemma2"] {
@@ -156,6 +162,14 @@ fn references_made_anew_agree() {
         ("paligemma", "2", &[]),
         ("paligemma2", "1", &["--older"]),
         ("paligemma2", "2", &[]),
+        ("llava", "1", &["--older"]),
+        ("llava", "2", &["--untied"]),
+        ("llava_med", "1", &["--older", "--untied"]),
+        ("llava_med", "2", &[]),
+        ("llava_next", "1", &["--older", "--untied"]),
+        ("llava_next", "2", &[]),
+        ("llava_next_llama", "1", &["--untied"]),
+        ("llava_next_llama", "2", &["--older"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let made = Command::new(&python)
@@ -178,7 +192,11 @@ fn further_references_agree() {
     for entry in std::fs::read_dir(folders).unwrap() {
         let folder = entry.unwrap().path();
         if folder.join("reference").is_dir() {
-            agreeing(&folder);
+            let cases = agreeing(&folder);
+            for stage in ["pixels", "vision", "hidden", "prefill", "steps"] {
+                let found = cases.iter().filter(|one| one.stage == stage).filter_map(|one| one.max_abs);
+                println!("{} {stage}: {:.1e}", folder.display(), found.fold(0.0, f64::max));
+            }
             count += 1;
         }
     }

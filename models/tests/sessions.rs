@@ -11,7 +11,8 @@ use situs_core::prelude::*;
 use situs_plugins::location_boxes::{CornerOrder, read_radgrounder};
 use support::{Album, best, built, copied, fixture, greedy, request, row};
 
-const FAMILIES: [&str; 5] = ["qwen3_vl", "qwen2_5_vl", "gemma3", "paligemma", "paligemma2"];
+const FAMILIES: [&str; 8] =
+    ["qwen3_vl", "qwen2_5_vl", "gemma3", "paligemma", "paligemma2", "llava", "llava_med", "llava_next"];
 
 #[test]
 fn a_reply_is_the_same_whatever_was_asked_before() {

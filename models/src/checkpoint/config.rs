@@ -18,6 +18,11 @@ impl<'a> Config<'a> {
         Self { file, path: String::new(), table }
     }
 
+    /// All fields, those that are null among them.
+    pub(crate) fn fields(&self) -> Option<&'a serde_json::Map<String, Value>> {
+        self.table.as_object()
+    }
+
     /// A field's value, unless it is missing or null.
     pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
         self.table.get(name).filter(|value| !value.is_null())

@@ -1,9 +1,7 @@
 //! Layers of vision transformers with norms in front, as SigLIP and CLIP have them.
 
-use super::floats::{floats, matrix};
-use super::{Activation, FeedForward, LayerNorm, Linear};
+use super::{Activation, FeedForward, LayerNorm, Linear, attend_groups};
 use crate::checkpoint::{Config, Part};
-use crate::compute::{Keyed, Query, attend};
 use candle_core::{Result, Tensor};
 use situs_core::fault::Fault;
 
@@ -108,17 +106,10 @@ impl EncoderLayer {
     }
 
     fn attend(&self, rows: &Tensor) -> Result<Tensor> {
-        let (count, width) = rows.dims2()?;
+        let count = rows.dims2()?.0;
         let (query, keys, values) =
             (self.queries.forward(rows)?, self.keys.forward(rows)?, self.values.forward(rows)?);
-        let mixed = floats(&query, |query| {
-            floats(&keys, |keys| {
-                floats(&values, |values| {
-                    let query = Query { values: query, heads: self.heads, width: width / self.heads };
-                    Ok(attend(query, Keyed { keys, values, heads: self.heads }, |_| count))
-                })
-            })
-        })?;
-        self.output.forward(&matrix(mixed, count, width)?)
+        let whole = 0..count;
+        self.output.forward(&attend_groups(&query, &keys, &values, self.heads, std::slice::from_ref(&whole))?)
     }
 }

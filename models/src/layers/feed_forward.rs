@@ -14,6 +14,8 @@ pub(crate) enum Activation {
     Gelu,
     /// Its approximation by the hyperbolic tangent.
     GeluTanh,
+    /// Its approximation by a logistic curve, `x / (1 + e^(-1.702 x))`.
+    QuickGelu,
 }
 
 impl Activation {
@@ -38,9 +40,11 @@ impl Activation {
             "silu" | "swish" => Ok(Self::Silu),
             "gelu" => Ok(Self::Gelu),
             "gelu_pytorch_tanh" | "gelu_new" => Ok(Self::GeluTanh),
+            "quick_gelu" => Ok(Self::QuickGelu),
             other => {
                 let what = config.fault(field, &format!("'{other}' is not known")).what;
-                Err(Fault::unsupported(what).help("silu, gelu and gelu_pytorch_tanh are computed"))
+                Err(Fault::unsupported(what)
+                    .help("silu, gelu, gelu_pytorch_tanh and quick_gelu are computed"))
             }
         }
     }
@@ -54,6 +58,7 @@ impl Activation {
             Self::Silu => rows.silu(),
             Self::Gelu => rows.gelu_erf(),
             Self::GeluTanh => rows.gelu(),
+            Self::QuickGelu => rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?,
         }
     }
 }

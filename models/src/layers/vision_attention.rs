@@ -1,9 +1,7 @@
 //! Attention within groups of patches.
 
-use super::Linear;
-use super::floats::{floats, matrix};
+use super::{Linear, attend_groups};
 use crate::checkpoint::Part;
-use crate::compute::{Keyed, Query, attend};
 use candle_core::{Result, Tensor};
 use candle_nn::rotary_emb::rope_thd;
 use situs_core::fault::Fault;
@@ -48,21 +46,6 @@ impl VisionAttention {
         };
         let (query, keys) = (turned(0)?, turned(1)?);
         let values = all.narrow(1, 2, 1)?;
-        let mixed = floats(&query, |query| {
-            floats(&keys, |keys| {
-                floats(&values, |values| {
-                    let mut mixed = Vec::with_capacity(query.len());
-                    for group in groups {
-                        let part = group.start * width..group.end * width;
-                        let query = Query { values: &query[part.clone()], heads: self.heads, width: head };
-                        let keyed =
-                            Keyed { keys: &keys[part.clone()], values: &values[part], heads: self.heads };
-                        mixed.extend(attend(query, keyed, |_| group.len()));
-                    }
-                    Ok(mixed)
-                })
-            })
-        })?;
-        self.proj.forward(&matrix(mixed, count, width)?)
+        self.proj.forward(&attend_groups(&query, &keys, &values, self.heads, groups)?)
     }
 }

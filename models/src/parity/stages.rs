@@ -129,8 +129,7 @@ fn vision(
         first = own.end;
         let theirs = given.as_ref().and_then(|given| given.values.get(own));
         let values = theirs.map(|values| values.iter().map(|value| *value as f32).collect());
-        let patches =
-            Patches { values: values.unwrap_or_else(|| patches.values.clone()), grid: patches.grid };
+        let patches = Patches { values: values.unwrap_or_else(|| patches.values.clone()), ..*patches };
         sights.push(Arc::new(native.model.see(&patches)?));
     }
     // All features first, then those of each depth, picture by picture.

@@ -38,8 +38,10 @@ pub(crate) struct Patches {
     /// `[patches, channel, time, row, column]`; patches of one token lie side by side: time, block row, block column, row
     /// in block, column in block.
     pub(crate) values: Vec<f32>,
-    /// Patches along each axis.
+    /// Patches along each axis; of a picture in tiles those that do not show padding alone.
     pub(crate) grid: Grid,
+    /// Rows and columns of the tiles that a picture is cut into, its patches behind those of the picture as a whole.
+    pub(crate) tiles: Option<[usize; 2]>,
 }
 
 /// Cuts frames of `size` (width, height), RGB row by row, at least one. Frames are resized, normalised, and the last one
@@ -69,7 +71,7 @@ pub(super) fn cut(frames: &[&Picture], target: (usize, usize), rules: &PixelRule
             values.extend(line.map(|value| levels[channel][usize::from(*value)]));
         }
     });
-    Ok(Patches { values, grid })
+    Ok(Patches { values, grid, tiles: None })
 }
 
 /// Cuts a picture that is normalised already: planes `[channel, row, column]`, as published processors hand them on.
@@ -86,7 +88,7 @@ pub(crate) fn cut_planes(planes: &[f32], size: (usize, usize), rules: &PixelRule
         let start = (channel * height + row) * width + column;
         values.extend_from_slice(&planes[start..start + rules.patch]);
     });
-    Some(Patches { values, grid })
+    Some(Patches { values, grid, tiles: None })
 }
 
 /// Every line of every patch in the order of [`Patches`]: channel, frame, row and first column.

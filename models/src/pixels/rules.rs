@@ -1,7 +1,7 @@
 //! How pictures are resized and normalised: `preprocessor_config.json` and its newer forms, or a family's defaults.
 
-use super::Filter;
 use super::patches::{Grid, Patches, cut};
+use super::{Filter, Pieces};
 use crate::checkpoint::{Checkpoint, Config};
 use serde_json::Value;
 use situs_core::fault::Fault;
@@ -80,6 +80,8 @@ pub(crate) struct PixelRules {
     filter: Filter,
     rescale: f64,
     sizing: Sizing,
+    /// How the squares that the tower takes are made, where not by stretching the picture into one.
+    pieces: Option<Pieces>,
 }
 
 impl PixelRules {
@@ -162,11 +164,17 @@ impl PixelRules {
                 },
                 Sizing::Square { side } => square(&image, side)?,
             },
+            pieces: None,
         };
         for table in [&image, &video] {
             rules.check(table)?;
         }
         Ok(rules)
+    }
+
+    /// With squares that are made another way than by stretching the picture into one.
+    pub(crate) fn with_pieces(self, pieces: Pieces) -> Self {
+        Self { pieces: Some(pieces), ..self }
     }
 
     fn check(&self, table: &Config<'_>) -> Result<(), Fault> {
@@ -198,7 +206,14 @@ impl PixelRules {
     /// Sides whose ratio no model takes; bytes that do not fit the size.
     pub(crate) fn picture(&self, picture: &Picture) -> Result<Patches, Fault> {
         let target = self.fit_picture((picture.width, picture.height))?;
-        cut(&[picture], target, self)
+        let Some(pieces) = &self.pieces else { return cut(&[picture], target, self) };
+        let (side, _) = target;
+        let mut values = Vec::new();
+        for square in pieces.of(picture, side, self.mean, self.filter)? {
+            values.extend(cut(&[&square], target, self)?.values);
+        }
+        let size = (picture.width, picture.height);
+        Ok(Patches { values, grid: self.picture_grid(size)?, tiles: pieces.tiles(size) })
     }
 
     /// The grid that a picture of that size (width, height) gives.
@@ -207,7 +222,11 @@ impl PixelRules {
     /// Sides whose ratio no model takes.
     pub(crate) fn picture_grid(&self, size: (u32, u32)) -> Result<Grid, Fault> {
         let (width, height) = self.fit_picture(size)?;
-        Ok(Grid { time: 1, rows: height / self.patch, columns: width / self.patch })
+        let (rows, columns) = (height / self.patch, width / self.patch);
+        match &self.pieces {
+            Some(pieces) => pieces.grid(size, rows),
+            None => Ok(Grid { time: 1, rows, columns }),
+        }
     }
 
     /// Frames of one size, resized and cut.

@@ -89,7 +89,7 @@ pub(crate) fn lay_out(
             Some(last) if last.shown == shown => last.first + last.tokens.len(),
             _ => 0,
         };
-        let tokens = ids.len()..ids.len() + run.grid.tokens(merge);
+        let tokens = ids.len()..ids.len() + model.tokens(run.grid);
         ids.resize(tokens.end, id);
         placed.push(Placed { tokens, shown, first, run });
     }

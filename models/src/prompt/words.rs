@@ -3,7 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::model::{MarkTexts, Marks};
 use situs_core::fault::Fault;
-use tokenizers::Tokenizer;
+use tokenizers::{Tokenizer, TruncationParams};
 
 /// Splits texts into tokens and puts them together again.
 pub(crate) struct Words {
@@ -29,6 +29,19 @@ impl Words {
             .with_truncation(None)
             .map_err(|error| Fault::data(format!("{place}: not a tokenizer.json: {error}")))?;
         Ok(Self { tokenizer, place })
+    }
+
+    /// The same, but no text gives more than `tokens`, those around texts counted.
+    ///
+    /// # Errors
+    /// A limit that leaves no room for text.
+    pub(crate) fn limited(mut self, tokens: usize) -> Result<Self, Fault> {
+        let truncation = TruncationParams { max_length: tokens, ..TruncationParams::default() };
+        let place = &self.place;
+        self.tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|error| Fault::data(format!("{place}: at most {tokens} tokens: {error}")))?;
+        Ok(self)
     }
 
     /// Token ids of a text; tokens that the tokenizer itself puts around texts are added unless `bare`.

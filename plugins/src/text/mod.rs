@@ -15,7 +15,7 @@ mod wordnet;
 pub(crate) use alignment::{Fragmentation, meteor};
 pub use bleu::{Bleu, Counts};
 pub(crate) use common_subsequence::common_subsequence;
-pub(crate) use pair::{Pair, about_empty};
+pub use pair::{Pair, about_empty};
 pub use porter::stem;
 pub(crate) use python::{lower, split};
 pub use rouge_words::rouge_words;
