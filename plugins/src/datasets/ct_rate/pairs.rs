@@ -149,8 +149,8 @@ fn from_object(text: &str) -> Result<Vec<CasePairs>, Fault> {
 fn from_lines(text: &str) -> Result<Vec<CasePairs>, Fault> {
     let mut gathered: Vec<CasePairs> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut row = 0;
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let filled = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    for (row, (number, line)) in filled.enumerate() {
         let place = || format!("line {}", number + 1);
         let WrittenLine { case_id, pair } = serde_json::from_str(line)
             .map_err(|error| Fault::data(format!("not a pair: {error}")).within(place()))?;
@@ -162,7 +162,6 @@ fn from_lines(text: &str) -> Result<Vec<CasePairs>, Fault> {
             let index = case.pairs.len();
             case.pairs.push(checked(pair, index, row).map_err(|fault| fault.within(place()))?);
         }
-        row += 1;
     }
     for case in &gathered {
         distinct(&case.case, &case.pairs)?;
