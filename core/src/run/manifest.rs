@@ -1,8 +1,7 @@
 //! `manifest.json`: what a run is made of, so that it can be built again and never be mixed with another.
 
-use super::folder::{read_json, write_json};
+use super::folder::{file_sha256, read_json, write_json};
 use super::parts::Parts;
-use super::plan::file_sha256;
 use crate::case::DatasetCard;
 use crate::config::{Composite, RunConfig, RunTable};
 use crate::digest::Digest;
