@@ -117,9 +117,10 @@ pub(crate) struct PlanArgs {
     /// Times that each question is asked
     #[arg(long, value_name = "N", visible_alias = "epochs")]
     pub(crate) trials: Option<u32>,
-    /// Control, e.g. `mirror` for the counter-prior control
-    #[arg(long, value_name = "NAME")]
-    pub(crate) control: Option<String>,
+    /// Ask every arm once more under a control, as an arm of its own: no-image, blank, wrong-patient, mirror,
+    /// shuffled-slices, shuffled-options (repeatable; `none`: those of the config are left out)
+    #[arg(long, value_name = "KIND")]
+    pub(crate) control: Vec<String>,
     /// Run folder (default: runs/ and the config's name)
     #[arg(long, short, value_name = "DIR", visible_alias = "log-dir", alias = "log_dir")]
     pub(crate) output: Option<PathBuf>,

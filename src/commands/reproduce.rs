@@ -207,7 +207,7 @@ fn compared_arms(
     }
     if manifest.as_ref().is_some_and(|manifest| manifest.run.mirrored) {
         return Err(Fault::config(format!("{} shows mirrored patients", run.display()))
-            .help("published figures are of patients as they are; compare a run without --control mirror")
+            .help("published figures are of patients as they are; compare a run without run.mirrored")
             .into());
     }
     let records = load_records(run, registry).map_err(|error| in_run(run, error.into()))?;
@@ -215,7 +215,8 @@ fn compared_arms(
     let mut skipped: Vec<String> = Vec::new();
     if wanted.is_empty() {
         let arms = manifest.iter().flat_map(|manifest| &manifest.arms);
-        skipped.extend(arms.filter(|arm| is_baseline(arm)).map(|arm| arm.name.clone()));
+        let apart = |arm: &&ArmManifest| is_baseline(arm) || arm.control.is_some();
+        skipped.extend(arms.filter(apart).map(|arm| arm.name.clone()));
         records.retain(|name, _| !skipped.contains(name));
     }
     Ok((records, skipped))

@@ -1,6 +1,7 @@
 //! What a run found, for people: tables for the terminal and one self-contained HTML page.
 
 mod compared;
+mod controls;
 mod figures;
 mod gallery;
 mod html;

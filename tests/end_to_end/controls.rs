@@ -70,11 +70,11 @@ model = { use = "random" }
 "#;
 
 /// Every display that can be asked for.
-const ALL_DISPLAYS: &str = r#"family.orientations=["standard_radiological", "standard_neurological", "ras_plus_raw",
+pub const ALL_DISPLAYS: &str = r#"family.orientations=["standard_radiological", "standard_neurological", "ras_plus_raw",
     "ras_plus_transposed", "ras_first_raw", "ras_first_transposed"]"#;
 
 /// Smallest torso that keeps the adrenal glands.
-const SMALL_TORSO: &str = "dataset.shape=[94, 73, 125]";
+pub const SMALL_TORSO: &str = "dataset.shape=[94, 73, 125]";
 
 pub struct Done {
     pub outcome: Outcome,
@@ -186,7 +186,7 @@ fn knees_are_read_as_well() {
 }
 
 /// The name of the same voxels in the other run.
-fn other_side(name: &str) -> String {
+pub fn other_side(name: &str) -> String {
     match (name.contains("left"), name.contains("right")) {
         (true, false) => name.replace("left", "right"),
         (false, true) => name.replace("right", "left"),

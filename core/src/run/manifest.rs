@@ -3,7 +3,7 @@
 use super::folder::{file_sha256, read_json, write_json};
 use super::parts::Parts;
 use crate::case::DatasetCard;
-use crate::config::{Composite, RunConfig, RunTable};
+use crate::config::{Composite, Control, RunConfig, RunTable};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::ModelCard;
@@ -31,6 +31,9 @@ pub struct ArmManifest {
     pub table: Option<TableCard>,
     /// Renderer.
     pub renderer: Identity,
+    /// What is changed in what the model is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 /// The whole manifest.
@@ -95,6 +98,7 @@ impl Manifest {
                     sampler: arm.sampler_identity.clone(),
                     table: arm.table.clone(),
                     renderer: parts.renderers[arm.renderer].identity.clone(),
+                    control: arm.control,
                 })
                 .collect(),
             roles: parts
@@ -125,6 +129,9 @@ impl Manifest {
                 let mut deciding = serde_json::json!({
                     "name": arm.name, "model": arm.card.digest, "sampler": arm.sampler, "renderer": arm.renderer,
                 });
+                if let Some(control) = arm.control {
+                    deciding["control"] = serde_json::json!(control);
+                }
                 if let Some(table) = &arm.table {
                     deciding["table"] = serde_json::json!(table);
                 }

@@ -1,6 +1,8 @@
 //! The engine: plan, journal, media store, execute, decode, score, summarise.
 
+mod build;
 mod consult;
+mod control;
 mod decode;
 mod desk;
 mod engine;
@@ -18,6 +20,7 @@ mod plan;
 mod progress;
 mod recorded;
 mod rehearse;
+mod reliance;
 mod score;
 mod scores_file;
 mod select;
@@ -25,8 +28,9 @@ mod stopwatch;
 mod summary;
 mod tables;
 
+pub use build::build;
 pub(crate) use desk::panic_text;
-pub use engine::{Outcome, RunOptions, Timings, build, load_records, run, score};
+pub use engine::{Outcome, RunOptions, Timings, load_records, run, score};
 pub use exit::{Exit, RunError, exit_of};
 pub use folder::{file_sha256, read_json, write_json, write_whole};
 pub use journal::{Index, Journal, Line, Place};
@@ -39,5 +43,6 @@ pub use scores_file::count_rows;
 pub use select::{Candidate, Quota, select};
 pub use stopwatch::Decoding;
 pub use summary::{
-    ArmSummary, Cell, Comparison, CompositeFigure, Contrast, FacetTable, PlanCounts, RunSummary,
+    ArmSummary, Cell, Comparison, CompositeFigure, Contrast, ControlFigure, FacetTable, PlanCounts,
+    RepeatedFigure, RunSummary,
 };

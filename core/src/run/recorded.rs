@@ -1,7 +1,7 @@
 //! Stand-ins for models and data of a recorded run: replies can be read and scored where neither is at hand.
 
 use super::manifest::Manifest;
-use super::parts::{Arm, Model, Parts, Renderer, Role};
+use super::parts::{Arm, Model, Parts, Renderer, Role, drawing};
 use crate::case::{Case, DatasetCard};
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
@@ -112,6 +112,7 @@ impl Parts {
                 })),
                 identity: arm.model.clone(),
             });
+            let drawing = drawing(&digest, arm.control);
             parts.renderers.push(Renderer {
                 renderer: Box::new(RecordedPictures),
                 identity: arm.renderer.clone(),
@@ -128,8 +129,12 @@ impl Parts {
                 sampling: None,
                 max_tokens: 0,
                 digest: String::new(),
+                control: arm.control,
+                plain: None,
+                drawing,
             });
         }
+        parts.pair_arms();
         for (name, identity) in &manifest.roles {
             let card = ModelCard::baseline(&identity.name, Digest::new("role").json(identity).hex());
             parts.models.push(Model { backend: Arc::new(RecordedModel(card)), identity: identity.clone() });

@@ -3,6 +3,7 @@
 use super::cases::Cases;
 use crate::digest::Digest;
 use crate::fault::{Cause, Fault};
+use crate::media::Media;
 use crate::question::{Question, Reasons};
 use crate::question_family::{AskContext, Asked};
 use crate::reply::Replies;
@@ -11,7 +12,15 @@ use crate::run::desk::{Desk, guarded};
 use rayon::prelude::*;
 
 /// Asks the family about one case until it needs nothing more.
-pub(super) fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Question>, Reasons), Fault> {
+///
+/// # Errors
+/// Those of the family, and consultations without a reply.
+pub(super) fn ask(
+    desk: &Desk<'_>,
+    media: &dyn Media,
+    cases: &Cases,
+    index: usize,
+) -> Result<(Vec<Question>, Reasons), Fault> {
     let case = &cases.usable[index];
     let entry = &cases.catalogue.cases[index];
     let mut replies = Replies::default();
@@ -23,7 +32,7 @@ pub(super) fn ask(desk: &Desk<'_>, cases: &Cases, index: usize) -> Result<(Vec<Q
             catalogue: &cases.catalogue,
             seed: desk.seed,
             replies: &replies,
-            media: desk.media,
+            media,
         };
         match guarded("the family", Cause::Internal, || desk.parts.family.ask(&cx))? {
             Asked::Needs(needs) => {

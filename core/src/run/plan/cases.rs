@@ -13,8 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The cases that can be used, with measurements.
 pub struct Cases {
-    /// Cases by name.
-    pub by_name: BTreeMap<String, Case>,
     /// Usable cases in data set order, parallel to `catalogue.cases`.
     pub usable: Vec<Case>,
     /// Measurements.
@@ -79,7 +77,6 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
     });
     let mut usable = Vec::new();
     let mut catalogue = Catalogue::default();
-    let mut by_name = BTreeMap::new();
     let mut warnings = Reasons::new();
     let total = dataset.len();
     for (case, entry) in cases.into_iter().zip(entries) {
@@ -94,7 +91,6 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
                     desk.progress.line(&format!("{}: {}: {}", case.name, warning.code, warning.message));
                 }
                 catalogue.cases.push(entry);
-                by_name.insert(case.name.clone(), case.clone());
                 usable.push(case);
             }
             Err(fault) if fault.cause == Cause::Internal => return Err(fault),
@@ -112,7 +108,7 @@ pub fn measure(desk: &Desk<'_>, store: &VolumeStore) -> Result<Cases, Fault> {
         digest.text(&entry.case).text(&entry.volume_id);
     }
     catalogue.digest = digest.hex();
-    Ok(Cases { by_name, usable, catalogue, damaged, warnings, total })
+    Ok(Cases { usable, catalogue, damaged, warnings, total })
 }
 
 /// Refuses a case whose files do not say which way the patient lies: every left and right would be a guess.

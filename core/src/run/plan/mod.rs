@@ -5,11 +5,13 @@
 
 mod asking;
 mod cases;
+mod mirrored;
 mod pool;
 mod question_file;
 
 pub use cases::{Cases, file_times, list_cases, measure};
-pub use question_file::QuestionReader;
+pub use mirrored::Mirror;
+pub use question_file::{Item, ItemReader, QuestionReader};
 
 use super::desk::Desk;
 use super::folder::{file_sha256, read_json, write_json, write_whole};
@@ -22,8 +24,10 @@ use crate::fault::Fault;
 use crate::question::Question;
 use asking::{ask, interruptible};
 use pool::first_pass;
+use question_file::{MIRRORED, QUESTIONS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 
 /// `plan.json`: what the questions file was made from.
@@ -41,6 +45,9 @@ pub struct PlanFile {
     pub files: String,
     /// Digest of `questions.jsonl`.
     pub questions_sha256: String,
+    /// Digest of `mirrored.jsonl`, where some arm shows mirrored patients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirrored_sha256: Option<String>,
     /// The funnel.
     pub counts: PlanCounts,
 }
@@ -52,6 +59,7 @@ pub struct PlanFile {
 pub fn write_plan(
     desk: &Desk<'_>,
     cases: &Cases,
+    mirror: Option<&Mirror<'_>>,
     table: &RunTable,
     limit: Option<u64>,
     identity: &str,
@@ -84,14 +92,27 @@ pub fn write_plan(
         .collect();
     counts.selected = chosen.len() as u64;
     desk.progress.stage("write questions", with_questions.len() as u64);
-    let path = folder.join("questions.jsonl");
-    write_whole(&path, |out| {
-        for case in &with_questions {
-            interruptible(desk).map_err(std::io::Error::other)?;
-            out.write_all(&selected_lines(desk, cases, *case, &chosen).map_err(std::io::Error::other)?)?;
-        }
-        Ok(())
-    })?;
+    let (path, mirrored_path) = (folder.join(QUESTIONS), folder.join(MIRRORED));
+    let write = |beside: &mut dyn Write| {
+        write_whole(&path, |out| {
+            for case in &with_questions {
+                let name = &cases.usable[*case].name;
+                let questions = selected(desk, cases, *case, &chosen).map_err(std::io::Error::other)?;
+                out.write_all(&lines(&questions)?)?;
+                if let Some(mirror) = mirror {
+                    let others =
+                        mirror.counterparts(desk, name, &questions).map_err(std::io::Error::other)?;
+                    beside.write_all(&lines(&others)?)?;
+                }
+                desk.progress.advance(1);
+            }
+            Ok(())
+        })
+    };
+    match mirror {
+        None => write(&mut std::io::sink())?,
+        Some(_) => write_whole(&mirrored_path, |beside| write(beside).map_err(std::io::Error::other))?,
+    }
     let plan = PlanFile {
         format: "situs-plan-1".to_owned(),
         identity: identity.to_owned(),
@@ -99,20 +120,22 @@ pub fn write_plan(
         catalogue: cases.catalogue.digest.clone(),
         files: file_times(cases.usable.iter()),
         questions_sha256: file_sha256(&path)?,
+        mirrored_sha256: mirror.map(|_| file_sha256(&mirrored_path)).transpose()?,
         counts,
     };
     write_json(&folder.join("plan.json"), &plan)?;
     Ok(plan)
 }
 
-/// The selected questions of one case as JSON lines, questions with the same pictures next to each other.
-fn selected_lines(
+/// The selected questions of one case, questions with the same pictures next to each other.
+fn selected(
     desk: &Desk<'_>,
     cases: &Cases,
     case: usize,
     chosen: &BTreeSet<u128>,
-) -> Result<Vec<u8>, Fault> {
-    let (questions, _) = ask(desk, cases, case)?;
+) -> Result<Vec<Question>, Fault> {
+    interruptible(desk)?;
+    let (questions, _) = ask(desk, desk.media, cases, case)?;
     let mut kept: Vec<(String, Question)> = questions
         .into_iter()
         .filter(|question| chosen.contains(&identity(&question.id)))
@@ -120,21 +143,34 @@ fn selected_lines(
         .collect();
     kept.sort_by(|(scene_a, a), (scene_b, b)| scene_a.cmp(scene_b).then_with(|| a.id.cmp(&b.id)));
     kept.dedup_by(|(_, a), (_, b)| a.id == b.id);
+    Ok(kept.into_iter().map(|(_, question)| question).collect())
+}
+
+/// Values as JSON, one a line.
+fn lines<T: Serialize>(values: &[T]) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    for (_, question) in &kept {
-        serde_json::to_writer(&mut text, question).map_err(|error| Fault::internal(error.to_string()))?;
+    for value in values {
+        serde_json::to_writer(&mut text, value)?;
         text.push(b'\n');
     }
-    desk.progress.advance(1);
     Ok(text)
 }
 
 /// The plan of an earlier run, if it was made from the same things and its questions are intact.
-pub fn earlier_plan(folder: &Path, identity: &str, limit: Option<u64>, files: &str) -> Option<PlanFile> {
+/// `mirrored`: with their counterparts in mirrored patients.
+pub fn earlier_plan(
+    folder: &Path,
+    identity: &str,
+    limit: Option<u64>,
+    files: &str,
+    mirrored: bool,
+) -> Option<PlanFile> {
     let plan: PlanFile = read_json(&folder.join("plan.json")).ok()?;
     let same = plan.identity == identity && plan.limit == limit && plan.files == files;
-    let whole = || file_sha256(&folder.join("questions.jsonl")).is_ok_and(|sha| sha == plan.questions_sha256);
-    (same && whole()).then_some(plan)
+    let is_whole = |name: &str, known: &str| file_sha256(&folder.join(name)).is_ok_and(|sha| sha == known);
+    let whole = || is_whole(QUESTIONS, &plan.questions_sha256);
+    let beside = || plan.mirrored_sha256.as_ref().is_some_and(|known| is_whole(MIRRORED, known));
+    (same && whole() && (!mirrored || beside())).then_some(plan)
 }
 
 /// Refuses to go on in a folder whose questions were made from other data.

@@ -43,7 +43,7 @@ pub(super) fn first_pass(
     let answers = blocks.chunks(at_once).flat_map(|block| {
         in_lanes(block, at_once, |case| {
             let asked = interruptible(desk)
-                .and_then(|()| ask(desk, cases, *case))
+                .and_then(|()| ask(desk, desk.media, cases, *case))
                 .map(|(questions, left_out)| Asking::of(questions, left_out, &table.quota_facet));
             desk.progress.advance(1);
             (*case, asked)
