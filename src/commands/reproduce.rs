@@ -25,7 +25,7 @@ const FEWEST_CLUSTERS: usize = 10;
 /// Origin of the components that come with this program.
 const BUILT_IN: &str = "situs-plugins";
 /// Backends of this program that are no model of vision and language. Their figures bound a table; they reproduce none.
-const BASELINES: [&str; 4] = ["oracle", "pixel-reader", "prior", "random"];
+const BASELINES: [&str; 6] = ["median", "oracle", "pixel-reader", "prior", "random", "textbook"];
 
 /// How ours stands to the published figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -7,6 +7,6 @@ mod gallery;
 mod html;
 mod terminal;
 
-pub(crate) use figures::{number, thousands};
+pub(crate) use figures::{estimate, maybe, number, thousands};
 pub(crate) use html::html;
 pub(crate) use terminal::terminal;

@@ -15,6 +15,7 @@ use super::plan::{
     Cases, ItemReader, Mirror, PlanFile, QuestionReader, check_data, earlier_plan, file_times, list_cases,
     measure, write_plan,
 };
+use super::population::Population;
 use super::progress::Progress;
 use super::reliance;
 use super::score::{Prompts, score_arm};
@@ -188,6 +189,8 @@ fn recorded<T>(
 /// The volumes of a run.
 pub(super) struct Stores<'a> {
     plain: &'a VolumeStore,
+    /// Who they are.
+    pub(super) population: &'a Population<'a>,
     /// The same patients mirrored, where some arm shows them, and the way there.
     mirror: Option<(&'a VolumeStore, &'a dyn Media)>,
 }
@@ -242,10 +245,17 @@ impl<'a> Job<'a> {
         let store = |mirrored| VolumeStore::new(Arc::clone(&self.parts.dataset), budget, mirrored);
         let (volumes, mirrored) = (store(run.mirrored), mirror.then(|| store(true)));
         let pictures = MediaStore::new(self.locked.file("media"));
-        let media = RunMedia { volumes: &volumes, pictures: &pictures };
-        let in_mirror = mirrored.as_ref().map(|volumes| RunMedia { volumes, pictures: &pictures });
+        let folder = self.locked.path().to_owned();
+        let population = Population::new(Arc::clone(&self.parts.dataset), &volumes, folder);
+        let media = RunMedia { volumes: &volumes, pictures: &pictures, population: &population };
+        let in_mirror = mirrored.as_ref().map(|volumes| RunMedia {
+            volumes,
+            pictures: &pictures,
+            population: &population,
+        });
         let in_mirror: Option<&dyn Media> = in_mirror.as_ref().map(|media| media as &dyn Media);
-        let stores = Stores { plain: &volumes, mirror: mirrored.as_ref().zip(in_mirror) };
+        let stores =
+            Stores { plain: &volumes, population: &population, mirror: mirrored.as_ref().zip(in_mirror) };
         let (journal, index) = Journal::open(&self.locked.file("journal.jsonl"))?;
         let gates = self
             .parts
@@ -304,9 +314,11 @@ impl<'a> Job<'a> {
                     .map(|(store, media)| Ok::<_, Fault>(Mirror { cases: measure(desk, store)?, media }))
                     .transpose()?;
                 let run = &self.manifest.run;
-                clock.time("plan", || {
+                let plan = clock.time("plan", || {
                     write_plan(desk, &measured, mirror.as_ref(), run, limit, identity, folder)
-                })?
+                })?;
+                stores.population.learn(measured.catalogue);
+                plan
             }
         };
         let donors = self.parts.under(Control::WrongPatient).then(|| Donors::index(folder, desk.seed));

@@ -1,10 +1,12 @@
 //! Volumes and pictures of a run behind one door.
 
 use super::media_store::MediaStore;
+use super::population::Population;
 use crate::case::{Case, VolumeRef};
 use crate::fault::Fault;
 use crate::media::{Media, Picture};
 use crate::prompt::ImageRef;
+use crate::structure::OtherPatients;
 use crate::volume::{Segmentation, Volume, VolumeStore};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ pub struct RunMedia<'a> {
     pub volumes: &'a VolumeStore,
     /// Pictures.
     pub pictures: &'a MediaStore,
+    /// What is known of patients that a question does not show.
+    pub population: &'a Population<'a>,
 }
 
 impl Media for RunMedia<'_> {
@@ -40,5 +44,9 @@ impl Media for RunMedia<'_> {
 
     fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
         self.pictures.path(digest)
+    }
+
+    fn other_patients(&self, question: &str) -> Result<OtherPatients, Fault> {
+        self.population.others(question)
     }
 }

@@ -1,5 +1,6 @@
 //! The engine: plan, journal, media store, execute, decode, score, summarise.
 
+mod audit;
 mod build;
 mod consult;
 mod control;
@@ -17,6 +18,7 @@ mod media;
 mod media_store;
 mod parts;
 mod plan;
+mod population;
 mod progress;
 mod recorded;
 mod rehearse;
@@ -28,6 +30,7 @@ mod stopwatch;
 mod summary;
 mod tables;
 
+pub use audit::{Audit, BlindFigure, audit};
 pub use build::build;
 pub(crate) use desk::panic_text;
 pub use engine::{Outcome, RunOptions, Timings, load_records, run, score};

@@ -34,15 +34,15 @@ pub fn shuffled(question: &Question, seed: u64) -> Result<Question, Fault> {
         return Ok(shuffled);
     }
     let moved: Vec<String> = order.iter().map(|from| question.options[*from].clone()).collect();
+    // A text may print them twice: "Is it true or false? ... Write exactly one of: true, false."
     for list in LISTS {
-        let (old, new) = (list(&question.options), list(&moved));
-        if question.text.contains(&old) {
-            shuffled.text = question.text.replace(&old, &new);
-            shuffled.options = moved;
-            return Ok(shuffled);
-        }
+        shuffled.text = shuffled.text.replace(&list(&question.options), &list(&moved));
     }
-    refuse("the text does not print the options as a list")
+    if shuffled.text == question.text {
+        return refuse("the text does not print the options as a list");
+    }
+    shuffled.options = moved;
+    Ok(shuffled)
 }
 
 /// An order that is not the one there is.
@@ -118,11 +118,13 @@ mod tests {
 
     #[test]
     fn a_printed_list_changes_its_order_wherever_it_stands() {
-        let plain =
-            question("Which? Write one of: left, right, above.", &["left", "right", "above"], "right");
+        let text = "Left, right or above? Is it left, right or above? Write one of: left, right, above.";
+        let plain = question(text, &["left", "right", "above"], "right");
         let moved = shuffled(&plain, 3).unwrap();
         assert_ne!(moved.options, plain.options);
-        assert_eq!(moved.text, format!("Which? Write one of: {}.", moved.options.join(", ")));
+        let [a, b, c] = &moved.options[..] else { panic!("{moved:?}") };
+        let expected = format!("Left, right or above? Is it {a}, {b} or {c}? Write one of: {a}, {b}, {c}.");
+        assert_eq!(moved.text, expected);
         assert_eq!(moved.truth, "right");
         let mut sorted = moved.options.clone();
         sorted.sort();

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::media::{Media, Picture};
 use crate::prompt::{ImageRef, Part, Prompt};
 use crate::question::Question;
+use crate::structure::OtherPatients;
 use crate::volume::{Segmentation, Volume};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -147,6 +148,10 @@ impl Media for Tampering<'_> {
 
     fn path(&self, digest: &str) -> Result<PathBuf, Fault> {
         self.media.path(digest)
+    }
+
+    fn other_patients(&self, question: &str) -> Result<OtherPatients, Fault> {
+        self.media.other_patients(question)
     }
 }
 
