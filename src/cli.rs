@@ -66,6 +66,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "MAP")]
         names: Option<PathBuf>,
     },
+    /// Score pairs of texts with any metric: one figure for all, one value for each
+    Metric(MetricArgs),
     /// Run a sampler on recorded logits: tokens, and what rescoring did to each step
     Sample(SampleArgs),
     /// Build, show and check the neighbor tables of semantic sampling
@@ -83,6 +85,16 @@ pub(crate) enum Command {
     Plugin {
         #[command(subcommand)]
         action: PluginAction,
+    },
+    /// Count the words of a run's questions, right answers and answers, by arm
+    Lengths {
+        /// Run folder
+        run: PathBuf,
+    },
+    /// Put questions of a run on a sheet for people, and read their verdicts back
+    Review {
+        #[command(subcommand)]
+        action: ReviewAction,
     },
     /// Compare a run with a published table, cell by cell
     ///
@@ -207,6 +219,21 @@ pub(crate) struct TableArgs {
     /// Also print the tables over all facets
     #[arg(long, alias = "all_facets")]
     pub(crate) all_facets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricArgs {
+    /// Name, as `situs list metric` prints it
+    pub(crate) name: String,
+    /// JSON lines with `prediction` and `reference`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: PathBuf,
+    /// Folder with WordNet's files, for metrics that need it: --set wordnet=DIR
+    #[arg(long, value_name = "DIR")]
+    pub(crate) wordnet: Option<PathBuf>,
+    /// One parameter of the metric, e.g. --set stemmer=false (repeatable)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -336,6 +363,47 @@ pub(crate) enum PluginAction {
         /// The library
         library: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewAction {
+    /// Write a CSV sheet with a seeded sample of the questions, by whole cases, and empty columns for verdicts
+    Export(ReviewExportArgs),
+    /// Read filled sheets, one a reviewer: shares by criterion, agreement, which questions are kept (RUN/review.json)
+    Import(ReviewImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewExportArgs {
+    /// Run folder; one that `situs build` wrote will do
+    pub(crate) run: PathBuf,
+    /// Share of the questions to draw, above 0 and at most 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.12)]
+    pub(crate) share: f64,
+    /// Seed of the draw (default: the run's)
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// What to judge: NAME for yes or no, NAME:LOW-HIGH for marks (default: the criteria of the run's question family)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) criteria: Vec<String>,
+    /// File to write (default: RUN/review.csv)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite a sheet that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewImportArgs {
+    /// Run folder that the sheets were exported from
+    pub(crate) run: PathBuf,
+    /// Filled sheets; a file's name names its reviewer
+    #[arg(required = true)]
+    pub(crate) sheets: Vec<PathBuf>,
+    /// A question is kept when its mean over reviewers is above this (default: the middle of the scale)
+    #[arg(long, value_name = "MARK", alias = "keep_above")]
+    pub(crate) keep_above: Option<f64>,
 }
 
 /// Where embeddings and tokenizer are.

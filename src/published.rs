@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Tables that come with the program.
-const EMBEDDED: [(&str, &str); 1] = [("mis-ground", include_str!("../published/mis-ground.toml"))];
+const EMBEDDED: [(&str, &str); 2] = [
+    ("mis-ground", include_str!("../published/mis-ground.toml")),
+    ("ct-spatialvqa", include_str!("../published/ct-spatialvqa.toml")),
+];
 
 /// Largest table file that is read, in bytes.
 const MAX_TABLE_BYTES: u64 = 4 << 20;
@@ -39,8 +42,8 @@ pub(crate) struct Published {
     /// Mean questions per scan in the published pool, by modality word.
     #[serde(default)]
     pub(crate) pool_per_scan: BTreeMap<String, u64>,
-    /// Metrics by the name cells use, with the parameters that build them.
-    pub(crate) metrics: BTreeMap<String, Params>,
+    /// Metrics by the name cells use.
+    pub(crate) metrics: BTreeMap<String, TableMetric>,
     /// The figures.
     #[serde(rename = "cell")]
     pub(crate) cells: Vec<PublishedCell>,
@@ -48,6 +51,28 @@ pub(crate) struct Published {
 
 fn one() -> f64 {
     1.0
+}
+
+/// Where our figure for a cell comes from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum TableMetric {
+    /// From the run's own report: the figure that it gives under this name. For metrics that only the run can compute,
+    /// because judges were asked or because its config says how.
+    Run(OfRun),
+    /// Computed from the run's answers, with these parameters.
+    Built(Params),
+}
+
+/// A figure of the run's own report.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfRun {
+    /// Name of the run's metric.
+    pub(crate) run: String,
+    /// Published value of 1, where it is not the table's.
+    #[serde(default)]
+    pub(crate) scale: Option<f64>,
 }
 
 /// One published figure.
@@ -112,6 +137,14 @@ impl Filter {
 }
 
 impl Published {
+    /// Published value of 1 in a cell.
+    pub(crate) fn scale_of(&self, cell: &PublishedCell) -> f64 {
+        match self.metrics.get(&cell.metric) {
+            Some(TableMetric::Run(OfRun { scale: Some(scale), .. })) => *scale,
+            _ => self.scale,
+        }
+    }
+
     /// The embedded table of that name, or the file at that path.
     ///
     /// # Errors
@@ -159,7 +192,16 @@ impl Published {
             if !seen.insert(&cell.id) {
                 return Err(Fault::config(format!("two cells are called '{}'", cell.id)));
             }
-            if !self.metrics.contains_key(&cell.metric) {
+            let metric = self.metrics.get(&cell.metric);
+            if matches!(metric, Some(TableMetric::Run(_)))
+                && (cell.filter != Filter::default() || cell.baseline.is_some())
+            {
+                return Err(Fault::config(format!(
+                    "cell '{}': a figure of the run's report is over all questions and takes no filter",
+                    cell.id
+                )));
+            }
+            if metric.is_none() {
                 let known: Vec<&str> = self.metrics.keys().map(String::as_str).collect();
                 return Err(Fault::config(format!("cell '{}': unknown metric '{}'", cell.id, cell.metric))
                     .help(format!("known: {}", known.join(", "))));
@@ -168,8 +210,12 @@ impl Published {
                 return Err(Fault::config(format!("cell '{}': value {} is no number", cell.id, cell.value)));
             }
         }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return Err(Fault::config(format!("scale must be positive, found {}", self.scale)));
+        let own = self.metrics.values().filter_map(|metric| match metric {
+            TableMetric::Run(of_run) => of_run.scale,
+            TableMetric::Built(_) => None,
+        });
+        if let Some(scale) = own.chain([self.scale]).find(|scale| !(scale.is_finite() && *scale > 0.0)) {
+            return Err(Fault::config(format!("scale must be positive, found {scale}")));
         }
         Ok(())
     }
@@ -211,6 +257,37 @@ mod tests {
             BTreeMap::from([("CT".into(), 2757), ("MR".into(), 683)])
         );
         assert!(pool_per_scan("another").is_empty());
+    }
+
+    #[test]
+    fn the_ct_spatialvqa_table_holds_eight_models_and_eight_measures() {
+        // arXiv 2605.08787, table 1.
+        let table = Published::find("ct-spatialvqa").unwrap();
+        assert_eq!(table.cells.len(), 64);
+        let cell = |id: &str| table.cells.iter().find(|cell| cell.id == id).unwrap();
+        assert_eq!((cell("jury-m3d").value, cell("jury-m3d").n), (30.57, Some(9074)));
+        assert_eq!((table.scale_of(cell("jury-m3d")), table.scale_of(cell("bleu-radfm"))), (100.0, 1.0));
+        // The printed averages of the rows.
+        for (measure, average) in [("jury", 34.08), ("judge-gpt", 34.21), ("bleu", 4.816), ("meteor", 0.193)]
+        {
+            let values: Vec<f64> = table
+                .cells
+                .iter()
+                .filter(|cell| cell.id.strip_prefix(measure).is_some_and(|rest| rest.starts_with('-')))
+                .map(|cell| cell.value)
+                .collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            assert!(values.len() == 8 && (mean - average).abs() < 0.006, "{measure}: {mean}");
+        }
+    }
+
+    #[test]
+    fn a_figure_of_the_runs_report_takes_no_filter() {
+        let text = "suite = \"x\"\nfamily = \"f\"\ntitle = \"\"\nsource = \"s\"\nsystem = \"y\"\n\
+            [metrics.m]\nrun = \"jury\"\n[[cell]]\nid = \"c\"\nvalue = 1\nmetric = \"m\"\nsource = \"s\"\n";
+        assert!(Published::parse("t", text).is_ok());
+        let filtered = format!("{text}filter = {{ plane = \"axial\" }}\n");
+        assert!(Published::parse("t", &filtered).unwrap_err().what.contains("takes no filter"));
     }
 
     #[test]

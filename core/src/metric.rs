@@ -25,6 +25,18 @@ fn address<M: Metric + ?Sized>(metric: &M) -> usize {
 
 /// A figure of merit.
 pub trait Metric: Send + Sync {
+    /// The settings that decide the number, in one line, e.g. `tok:13a|smooth:exp`: they stand beside it in manifest and
+    /// summary. `None`: the parameters in the manifest say it all.
+    fn signature(&self) -> Option<String> {
+        None
+    }
+
+    /// A pool of consultations that several metrics share: what one of them was answered is not asked again for
+    /// another. Within a pool, equal keys with equal prompts mean the same request. `None`: the metric's own.
+    fn pool(&self) -> Option<&str> {
+        None
+    }
+
     /// Judge requests for a batch of records; empty when nothing (more) is needed. At most 8 rounds.
     ///
     /// # Errors

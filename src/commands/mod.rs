@@ -4,7 +4,9 @@ mod audit;
 mod build;
 mod describe;
 mod doctor;
+mod lengths;
 mod list;
+mod metric;
 #[cfg(feature = "native")]
 mod model;
 mod neighbors;
@@ -12,6 +14,7 @@ mod plan;
 mod plugin;
 mod progress;
 mod reproduce;
+mod review;
 mod run;
 mod run_folder;
 mod sample;
@@ -44,8 +47,11 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::doctor(&args, &known, json),
         Command::Volume { file } => volume::volume(&file, json),
         Command::Structures { path, names } => structures::structures(&path, names.as_deref(), json),
+        Command::Metric(args) => metric::metric(&args, &known, json),
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
+        Command::Lengths { run } => lengths::lengths(&run, &known, json),
+        Command::Review { action } => review::review(&action, json),
         Command::Reproduce { first, second, arm } => {
             let (suite, run) = match second {
                 Some(run) => (Some(first), run),

@@ -1,6 +1,7 @@
 //! Paired comparisons in words.
 
 use super::figures::{NONE, maybe, number, range};
+use super::profiles::is_variant;
 use situs_core::run::{Comparison, RunSummary};
 
 /// Columns of the comparison table.
@@ -12,14 +13,16 @@ const MANY: usize = 12;
 /// The comparisons that a terminal shows: all of them, or where there are many those of the first metric between arms
 /// that do not read the answers.
 pub(super) fn told(summary: &RunSummary, all: bool) -> Vec<&Comparison> {
-    let leading = summary.comparisons.first().map(|first| first.metric.as_str());
+    let leading =
+        summary.comparisons.iter().find(|one| !is_variant(&one.metric)).map(|first| first.metric.as_str());
     let honest = |name: &str| summary.arms.iter().any(|arm| arm.name == name && arm.stamps.is_empty());
     summary
         .comparisons
         .iter()
         .filter(|one| {
-            all || summary.comparisons.len() <= MANY
-                || Some(one.metric.as_str()) == leading && honest(&one.a) && honest(&one.b)
+            let few = summary.comparisons.len() <= MANY;
+            let leads = Some(one.metric.as_str()) == leading && honest(&one.a) && honest(&one.b);
+            all || !is_variant(&one.metric) && (few || leads)
         })
         .collect()
 }

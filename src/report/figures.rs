@@ -1,5 +1,6 @@
 //! How numbers are written, in the terminal and on the page alike.
 
+use super::profiles::is_variant;
 use situs_core::record::Summary;
 use situs_core::run::{ArmSummary, Cell, RunSummary};
 use std::collections::BTreeMap;
@@ -43,10 +44,10 @@ pub(crate) fn thousands(count: u64) -> String {
     text
 }
 
-/// Names of all figures in these cells, in order.
+/// Names of all figures in these cells, in order; those of further profiles have a table of their own.
 pub(super) fn figure_names<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<String> {
     let names: std::collections::BTreeSet<&String> = cells.flat_map(|cell| cell.figures.keys()).collect();
-    names.into_iter().cloned().collect()
+    names.into_iter().filter(|name| !is_variant(name)).cloned().collect()
 }
 
 /// `failed` of a cell's states.
@@ -56,6 +57,9 @@ pub(super) fn failed(cell: &Cell) -> usize {
 
 /// Reasons that are printed; the rest are counted together, and `plan.json` has all.
 const MOST_REASONS: usize = 6;
+
+/// Damaged cases that are printed; `plan.json` has all.
+const MOST_DAMAGED: usize = 10;
 
 /// `a 12, b 3`, most frequent first.
 pub(super) fn tally(counts: &BTreeMap<String, u64>) -> String {
@@ -137,8 +141,11 @@ pub(super) fn funnel(
     if !plan.warnings.is_empty() {
         lines.push(("warnings", tally(&plan.warnings)));
     }
-    for (case, fault) in &plan.damaged {
+    for (case, fault) in plan.damaged.iter().take(MOST_DAMAGED) {
         lines.push(("damaged", format!("{case}: {fault}")));
+    }
+    if let Some(more) = plan.damaged.len().checked_sub(MOST_DAMAGED + 1) {
+        lines.push(("damaged", format!("{} more; plan.json names all", more + 1)));
     }
     lines
 }

@@ -1,6 +1,6 @@
 //! The report as one HTML page: no network, no script library, pictures by relative link.
 
-use super::{compared, controls, figures, gallery};
+use super::{compared, controls, figures, gallery, profiles};
 use crate::published;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -29,8 +29,12 @@ pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, F
         .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?);
     environment.add_template("page.html", PAGE).map_err(broken)?;
     let page = environment.get_template("page.html").map_err(broken)?;
+    let (profile_columns, profiles) =
+        profiles::profiles(summary, true).map(|table| (table.header, table.rows)).unwrap_or_default();
     let content = Page {
         summary,
+        profile_columns,
+        profiles,
         funnel: figures::funnel(summary, &published::pool_per_scan(&summary.family)),
         tables: tables(summary),
         facets: facets(summary),
@@ -64,6 +68,8 @@ struct Page<'a> {
     funnel: Vec<(&'static str, String)>,
     tables: Vec<Shown>,
     facets: Vec<Shown>,
+    profile_columns: Vec<String>,
+    profiles: Vec<Vec<String>>,
     composite_columns: [&'static str; 5],
     composites: Vec<Vec<String>>,
     comparison_columns: [&'static str; 6],

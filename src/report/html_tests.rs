@@ -72,6 +72,7 @@ pub(in crate::report) fn summary() -> RunSummary {
         dataset: "phantom".into(),
         family: "mis-ground 1a2b3c4d".into(),
         seed: 0,
+        profile: None,
         plan: PlanCounts {
             cases: 12,
             usable: 12,
@@ -103,6 +104,7 @@ pub(in crate::report) fn summary() -> RunSummary {
         composites: vec![],
         controls: vec![],
         repeated: vec![],
+        signatures: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod controls;
 mod figures;
 mod gallery;
 mod html;
+mod profiles;
 mod terminal;
 
 pub(crate) use figures::{estimate, maybe, number, thousands};

@@ -1,6 +1,7 @@
 //! The tables of a run on a terminal.
 
 use super::figures::{self, NONE, estimate, failed, maybe};
+use super::profiles::profiles;
 use super::{compared, controls};
 use crate::cli::TableArgs;
 use crate::output::table;
@@ -29,6 +30,10 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
         summary.arms.iter().map(|arm| (vec![stamped(&arm.name, &arm.stamps)], &arm.overall)).collect();
     let _ = write!(text, "\n{}\n", cell_table(&["arm"], &rows));
 
+    if let Some(profiles) = profiles(summary, tables.all_facets) {
+        let header: Vec<&str> = profiles.header.iter().map(String::as_str).collect();
+        let _ = write!(text, "\nProfiles side by side\n{}\n", table(&header, profiles.rows, &[]));
+    }
     for slice in figures::slice_names(&summary.arms) {
         let rows: Vec<(Vec<String>, &Cell)> = figures::slice_cells(&summary.arms, &slice)
             .map(|(arm, cell)| (vec![stamped(&arm.name, &arm.stamps)], cell))
@@ -191,6 +196,30 @@ mod tests {
         let page = crate::report::html(&summary, &[]).unwrap();
         assert!(
             page.contains("<td>equal weight</td><td>prior</td><td class=\"num\">0.500 [0.400, 0.600]</td>"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn profiles_of_a_measure_stand_side_by_side_and_nowhere_else() {
+        let mut summary = summary();
+        summary.profile = Some("corrected".to_owned());
+        for arm in &mut summary.arms {
+            let figure = Summary { value: Some(0.3057), ..arm.overall.figures["accuracy"].clone() };
+            for profile in ["paper", "upstream"] {
+                arm.overall.figures.insert(format!("accuracy@{profile}"), figure.clone());
+            }
+        }
+        let text = terminal(&summary, &TableArgs::default()).unwrap();
+        let lines: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert!(lines.contains(&"metric arm paper upstream corrected".to_owned()), "{text}");
+        let oracle = lines.iter().find(|line| line.starts_with("accuracy oracle 0.306")).unwrap();
+        assert!(oracle.contains("0.306 [0.550, 0.700] 0.631 [0.550, 0.700]"), "{oracle}");
+        assert!(!text.contains("accuracy@"), "{text}");
+        let page = crate::report::html(&summary, &[]).unwrap();
+        assert!(
+            page.contains("<h2>Profiles side by side</h2>") && page.contains("<td>mark-only</td>"),
             "{page}"
         );
     }

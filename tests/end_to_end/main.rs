@@ -5,6 +5,7 @@
 mod bad_input;
 mod control_arms;
 mod controls;
+mod ct_spatialvqa;
 mod disk;
 mod files;
 #[cfg(feature = "native")]

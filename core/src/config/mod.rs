@@ -15,7 +15,7 @@ pub use control::Control;
 pub use error::ConfigError;
 pub use overrides::{Override, Overrides};
 pub use plugins::PluginEntry;
-pub use run_table::{Composite, CompositePart, MissingCells, RunTable, Slice};
+pub use run_table::{Composite, CompositePart, Intervals, MissingCells, RunTable, Slice};
 
 use crate::fault::{Fault, Segment};
 use crate::registry::{BuildContext, Built, Params, Registry, Slot, spec_from};

@@ -35,6 +35,31 @@ impl Overrides {
         Ok(())
     }
 
+    /// Parameters of one component from `name=value` texts, typed by the component: for commands that build one outside
+    /// of a config.
+    ///
+    /// # Errors
+    /// An unknown component; a text without `=`, or a value that is none.
+    pub fn component(
+        kind: Kind,
+        name: &str,
+        settings: &[String],
+        registry: &Registry,
+    ) -> Result<Params, Fault> {
+        registry.find(kind, name)?;
+        let mut overrides = Self::default();
+        for setting in settings {
+            overrides.push(&format!("{kind}.{setting}"))?;
+        }
+        let table = Params::from_iter([("use".to_owned(), Value::from(name))]);
+        let mut root = Params::from_iter([(kind.name().to_owned(), Value::Object(table))]);
+        overrides.apply(&mut root, registry)?;
+        match root.remove(kind.name()) {
+            Some(Value::Object(params)) => Ok(params),
+            _ => Err(Fault::internal(format!("the parameters of {kind} '{name}' were lost"))),
+        }
+    }
+
     /// Replaces a whole component table, e.g. `dataset` by what a folder's layout calls for.
     pub fn replace_table(&mut self, key: &str, params: Params) {
         self.tables.push((key.to_owned(), params));

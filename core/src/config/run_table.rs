@@ -32,6 +32,8 @@ crate::component_table! {
         pub facets: Vec<String> = Vec::new(),
         /// Named parts of the questions with a figure of their own.
         pub slices: BTreeMap<String, Slice> = BTreeMap::new(),
+        /// What the report calls the profile of metrics whose names carry none: `jury` beside `jury@upstream`.
+        pub profile: Option<String> = None,
         /// Failed questions that are still a success.
         pub max_failures: u64 = 0,
         /// Tries per request after the first, for faults that may pass.
@@ -44,6 +46,8 @@ crate::component_table! {
         pub cache_mb: u64 = 2048,
         /// Bootstrap replicates for figures that are no means.
         pub bootstrap: u32 = 10_000,
+        /// Intervals of means: "robust" (by clustered errors) or "bootstrap" (clusters drawn anew, percentiles).
+        pub intervals: Intervals = Intervals::Robust,
     }
 }
 
@@ -77,6 +81,16 @@ impl RunTable {
         }
         Ok(())
     }
+}
+
+/// How intervals of means are made; figures that are no means are bootstrapped either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intervals {
+    /// Student's t on errors by cluster.
+    Robust,
+    /// Percentiles over clusters drawn with replacement.
+    Bootstrap,
 }
 
 /// A part of the questions: those whose facets have one of the listed levels, for every facet listed.

@@ -7,7 +7,7 @@ use super::exit::{Exit, RunError};
 use super::folder::{RunFolder, read_json, write_json};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, base_of};
 use super::media::RunMedia;
 use super::media_store::MediaStore;
 use super::parts::Parts;
@@ -172,8 +172,8 @@ fn recorded<T>(
             manifest.run.facets = config.run.facets.clone();
             manifest.composites = config.composites.clone();
             let parts = Parts::recorded(&manifest, registry)?.with_metrics(config, registry)?;
-            manifest.metrics =
-                parts.metrics.iter().map(|(name, (_, identity))| (name.clone(), identity.clone())).collect();
+            manifest.score_with(&parts);
+            manifest.metrics_base = base_of(config);
             parts
         }
     };
@@ -340,12 +340,14 @@ impl<'a> Job<'a> {
             dataset: self.manifest.dataset_card.name.clone(),
             family: format!("{} {}", self.manifest.family.name, self.manifest.family_version),
             seed: self.manifest.run.seed,
+            profile: self.manifest.run.profile.clone(),
             plan: plan.counts.clone(),
             arms: Vec::new(),
             comparisons: Vec::new(),
             composites: Vec::new(),
             controls: Vec::new(),
             repeated: Vec::new(),
+            signatures: self.manifest.signatures.clone(),
         };
         self.progress.stage("score", desk.parts.arms.len() as u64);
         let (facets, sampled) = survey(folder, self.manifest.run.seed)?;

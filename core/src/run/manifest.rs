@@ -13,7 +13,7 @@ use crate::sampler::TableCard;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An arm as the manifest stores it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,20 @@ pub struct Manifest {
     pub arms: Vec<ArmManifest>,
     /// Models bound to roles.
     pub roles: BTreeMap<String, Identity>,
+    /// What the models bound to roles say of themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_cards: BTreeMap<String, ModelCard>,
     /// Metrics; may change between runs, since replies are kept and scoring is repeated.
     pub metrics: BTreeMap<String, Identity>,
+    /// Settings that decide a metric's number, digests of its prompts included, for metrics that tell them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signatures: BTreeMap<String, String>,
+    /// Folder that relative paths of the config are taken against. Told, not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<PathBuf>,
+    /// The same for metrics that came from another config later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_base: Option<PathBuf>,
     /// The `[run]` table.
     pub run: RunTable,
     /// Composite figures.
@@ -106,18 +118,32 @@ impl Manifest {
                 .iter()
                 .map(|role| (role.name.clone(), parts.models[role.model].identity.clone()))
                 .collect(),
-            metrics: parts
-                .metrics
+            role_cards: parts
+                .roles
                 .iter()
-                .map(|(name, (_, identity))| (name.clone(), identity.clone()))
+                .map(|role| (role.name.clone(), parts.models[role.model].backend.card().clone()))
                 .collect(),
+            metrics: BTreeMap::new(),
+            signatures: BTreeMap::new(),
+            base: base_of(config),
+            metrics_base: None,
             run: config.run.clone(),
             composites: config.composites.clone(),
             limit,
             plugins: parts.libraries.clone(),
         };
         manifest.identity = Digest::new("situs-manifest-1").json(&manifest.deciding()).short();
+        manifest.score_with(parts);
         manifest
+    }
+
+    /// Takes over the metrics of `parts`.
+    pub(super) fn score_with(&mut self, parts: &Parts) {
+        let metrics = parts.metrics.iter();
+        self.metrics =
+            metrics.clone().map(|(name, (_, identity))| (name.clone(), identity.clone())).collect();
+        self.signatures =
+            metrics.filter_map(|(name, (metric, _))| Some((name.clone(), metric.signature()?))).collect();
     }
 
     /// The part that decides what is asked and of whom. Speed, patience, metrics and tables are free to change.
@@ -171,6 +197,11 @@ impl Manifest {
         }
         write_json(&path, self)
     }
+}
+
+/// The folder that a config's relative paths are taken against, as an absolute path.
+pub(super) fn base_of(config: &RunConfig) -> Option<PathBuf> {
+    std::path::absolute(config.build_context().base.unwrap_or_else(|| PathBuf::from("."))).ok()
 }
 
 /// The first place where two values differ, with both values: `run.seed was 0, is 1`.

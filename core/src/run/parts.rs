@@ -22,6 +22,8 @@ pub struct Model {
     pub backend: Arc<dyn ModelBackend>,
     /// For the manifest.
     pub identity: Identity,
+    /// Whether it only stands in for a model that is not loaded: then nothing can be asked of it.
+    pub stand_in: bool,
 }
 
 /// A renderer, shared likewise.
@@ -168,7 +170,7 @@ impl Parts {
         }
         let built: Built<dyn ModelBackend> = config.build(registry, located)?;
         let identity = built.identity();
-        self.models.push(Model { backend: Arc::from(built.component), identity });
+        self.models.push(Model { backend: Arc::from(built.component), identity, stand_in: false });
         known.models.insert(key, self.models.len() - 1);
         Ok(self.models.len() - 1)
     }

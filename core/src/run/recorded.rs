@@ -82,8 +82,10 @@ impl Parts {
     /// # Errors
     /// When the family or a metric of the manifest is not known here.
     pub fn recorded(manifest: &Manifest, registry: &Registry) -> Result<Self, Fault> {
-        let cx = BuildContext { seed: manifest.run.seed, ..BuildContext::default() };
+        let cx =
+            BuildContext { base: manifest.base.clone(), seed: manifest.run.seed, ..BuildContext::default() };
         let family: Built<dyn QuestionFamily> = built_again(&manifest.family, manifest, registry, &cx)?;
+        let cx = BuildContext { base: manifest.metrics_base.clone().or(cx.base), ..cx };
         let mut metrics: BTreeMap<String, (Box<dyn Metric>, Identity)> = BTreeMap::new();
         for (name, identity) in &manifest.metrics {
             let built: Built<dyn Metric> = built_again(identity, manifest, registry, &cx)?;
@@ -111,6 +113,7 @@ impl Parts {
                     ..arm.card.clone()
                 })),
                 identity: arm.model.clone(),
+                stand_in: true,
             });
             let drawing = drawing(&digest, arm.control);
             parts.renderers.push(Renderer {
@@ -136,8 +139,15 @@ impl Parts {
         }
         parts.pair_arms();
         for (name, identity) in &manifest.roles {
-            let card = ModelCard::baseline(&identity.name, Digest::new("role").json(identity).hex());
-            parts.models.push(Model { backend: Arc::new(RecordedModel(card)), identity: identity.clone() });
+            // Its digest is part of every request's identity: with another one, no recorded reply would be found.
+            let card = manifest.role_cards.get(name).cloned().unwrap_or_else(|| {
+                ModelCard::baseline(&identity.name, Digest::new("role").json(identity).hex())
+            });
+            parts.models.push(Model {
+                backend: Arc::new(RecordedModel(card)),
+                identity: identity.clone(),
+                stand_in: true,
+            });
             parts.roles.push(Role { model: parts.models.len() - 1, name: name.clone() });
         }
         Ok(parts)

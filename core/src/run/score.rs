@@ -161,6 +161,7 @@ fn read(desk: &Desk<'_>, question: &Question, reply: &Reply) -> Result<Answer, F
 
 fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<Option<Score>>, Fault> {
     let (metric, _) = &desk.parts.metrics[name];
+    let asker = metric.pool().map_or_else(|| format!("metric:{name}"), |pool| format!("metrics:{pool}"));
     let mut replies = Replies::default();
     let mut rounds = 0;
     loop {
@@ -171,7 +172,7 @@ fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<O
         if rounds == consult::MAX_ROUNDS {
             return Err(Fault::internal(format!("metric '{name}' still consults after {rounds} rounds")));
         }
-        if !consult::answer(desk, &format!("metric:{name}"), needs, &mut replies)? {
+        if !consult::answer(desk, &asker, needs, &mut replies)? {
             break;
         }
         rounds += 1;

@@ -19,6 +19,9 @@ pub struct RunSummary {
     pub family: String,
     /// Run seed.
     pub seed: u64,
+    /// Profile of the metrics whose names carry none (`jury` beside `jury@upstream`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// From cases to questions.
     pub plan: PlanCounts,
     /// One per arm, in config order.
@@ -34,6 +37,9 @@ pub struct RunSummary {
     /// Per arm: questions that stand in the run for several patients in the same words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeated: Vec<RepeatedFigure>,
+    /// Settings that decide a metric's number, for metrics that tell them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signatures: BTreeMap<String, String>,
 }
 
 /// An arm under a control beside its plain arm, on the questions that both answered. Right and wrong count as in the

@@ -3,7 +3,7 @@
 use super::desk::{Desk, guarded};
 use super::score::ArmScores;
 use super::summary::{ArmSummary, Cell, Comparison, Contrast, FacetTable};
-use crate::config::{Composite, MissingCells, RunTable, Slice};
+use crate::config::{Composite, Intervals, MissingCells, RunTable, Slice};
 use crate::fault::{Cause, Fault};
 use crate::metric::Metric;
 use crate::record::{AnswerState, Record, Score, Scored, ScoredRecord, Summary};
@@ -194,7 +194,8 @@ impl Tables<'_> {
             .iter()
             .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
             .collect();
-        if is_plain_mean(&of) { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
+        let robust = self.run.intervals == Intervals::Robust;
+        if robust && is_plain_mean(&of) { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
     }
 
     fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {

@@ -22,7 +22,10 @@ mod sign_flip;
 mod weighted;
 mod wilson;
 
-pub use agreement::{Distance, Weights, cohen_kappa, fleiss_kappa, krippendorff_alpha, randolph_kappa};
+pub use agreement::{
+    Distance, Weights, cohen_kappa, cohen_of_table, fleiss_kappa, fleiss_of_sums, krippendorff_alpha,
+    krippendorff_of_coincidences, randolph_kappa,
+};
 pub use bayes::{Trials, avg_at_n, bayes_at_n, probability_better};
 pub use beta::{clopper_pearson, jeffreys, pooled_beta};
 pub use bootstrap::{BootstrapResult, bootstrap_clusters};

@@ -14,6 +14,7 @@ mod report;
 mod resample;
 mod runs;
 mod segmentation;
+mod solid;
 mod sources;
 mod store;
 mod window;
@@ -33,6 +34,10 @@ pub use resample::{
 };
 pub(crate) use segmentation::Form;
 pub use segmentation::Segmentation;
+pub use solid::{
+    OBLIQUE_DEGREES, VoxelBox, WorldBox, box_centre_distance_mm, box_centre_distance_voxels,
+    centroid_distance_mm, distance, surface_distance_mm, volume_by_spacing_cm3,
+};
 pub use sources::{GRID_TOLERANCE_MM, LabelSource, MAX_MASK_BYTES};
 pub use store::VolumeStore;
 pub use window::{Bounds, LinearWindow, PercentileWindow, Window, WindowPreset};

@@ -238,6 +238,11 @@ impl Gatherer {
         self.loads.push(Box::new(move || load().map_err(|fault| fault.within(format!("case {name}")))));
     }
 
+    /// Makes content that belongs to the data set, such as a table's, part of its identity.
+    pub(super) fn holds(&mut self, content: &str) {
+        self.digest.text(content);
+    }
+
     /// How volumes that are no files of their own are made; `None` for keys that are unknown.
     pub(super) fn makes(
         &mut self,

@@ -4,7 +4,7 @@
 //! from world positions and views, never from array indices.
 
 mod assemble;
-mod classes;
+pub(super) mod classes;
 mod drawn;
 mod evidence;
 mod factors;
@@ -13,7 +13,7 @@ mod measure;
 mod pairs;
 mod read;
 mod spec;
-mod templates;
+pub(super) mod templates;
 mod wording;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,16 @@ impl VolumePreset {
     }
 }
 
+/// What a 3-D model is handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hand {
+    /// An array of the model's shape, values 0 to 1.
+    Array,
+    /// The data set's own NIfTI file, untouched; for models that load and scale by themselves.
+    File,
+}
+
 situs_core::component! {
     /// Hands the whole volume to a 3-D model: trilinear resize, values 0 to 1, marks as outlines of value 1.
     ///
@@ -42,6 +52,8 @@ situs_core::component! {
     pub struct VolumeInput {
         /// Model whose shape is taken: m3d (32 x 256 x 256) or med3dvlm (128 x 256 x 256).
         pub preset: VolumePreset = VolumePreset::M3d,
+        /// "array" (resized, values 0 to 1) or "file" (the path of the data set's NIfTI file, for backends that read it).
+        pub hand: Hand = Hand::Array,
         /// Depth, rows, columns instead of the preset's.
         pub shape: Option<[usize; 3]> = None,
         /// Whether marks are burnt in; false hands over the same volume without them.
@@ -78,6 +90,7 @@ impl PromptRendererSpec for VolumeInput {
         }
         Ok(Box::new(VolumeRenderer {
             shape,
+            hand: self.hand,
             marks: self.marks,
             window: self.window,
             strokes: Strokes {
@@ -93,6 +106,7 @@ impl PromptRendererSpec for VolumeInput {
 
 struct VolumeRenderer {
     shape: [usize; 3],
+    hand: Hand,
     marks: bool,
     window: Shades,
     strokes: Strokes,
@@ -105,13 +119,36 @@ impl PromptRenderer for VolumeRenderer {
         if let Some(scene) = question.scene.as_ref().filter(|scene| scene.backdrop != Backdrop::None) {
             self.answerable(scene, &question.text)?;
             parts.push(Part::Text { text: self.lead(cases, scene) });
-            for case in cases {
-                let voxels = self.voxels(case, scene, media)?;
-                parts.push(Part::Volume { volume: media.put_volume(self.shape, &voxels)? });
+            let states_scale = question.facet("scale_statement") == "on";
+            for (number, case) in cases.iter().enumerate() {
+                let heading = (cases.len() > 1).then(|| format!("Case {}", number + 1));
+                let scale = if states_scale { Some(self.scale(case, scene, media)?) } else { None };
+                let text = [heading, scale].into_iter().flatten().collect::<Vec<_>>().join("\n");
+                if !text.is_empty() {
+                    parts.push(Part::Text { text });
+                }
+                let volume = match self.hand {
+                    Hand::Array => media.put_volume(self.shape, &self.voxels(case, scene, media)?)?,
+                    Hand::File => file_of(case)?,
+                };
+                parts.push(Part::Volume { volume });
             }
         }
         parts.push(Part::Text { text: question.text.clone() });
         Ok(Prompt { parts })
+    }
+}
+
+/// The file of a case's image.
+fn file_of(case: &Case) -> Result<VolumeRef, Fault> {
+    let volume = shown_volume(case)?;
+    match volume.source {
+        VolumeSource::File { .. } => Ok(volume.clone()),
+        VolumeSource::Dataset { .. } => Err(Fault::unsupported(format!(
+            "case {} has no file: its data set makes the voxels by itself",
+            case.name
+        ))
+        .help("set hand = \"array\"")),
     }
 }
 
@@ -145,9 +182,27 @@ impl VolumeRenderer {
         Ok(())
     }
 
+    /// Size of a voxel as handed over, along right-left, anterior-posterior, superior-inferior.
+    fn scale(&self, case: &Case, scene: &Scene, media: &dyn Media) -> Result<String, Fault> {
+        let volume = media.volume(shown_volume(case)?)?;
+        let mut sides = volume.grid.affine.spacing();
+        if self.hand == Hand::Array {
+            let directions = [scene.view.frame, scene.view.down, scene.view.right];
+            for (direction, count) in directions.into_iter().zip(self.shape) {
+                let axis = direction.axis().index();
+                sides[axis] *= volume.grid.shape[axis] as f64 / count as f64;
+            }
+        }
+        let [x, y, z] = sides.map(|side| format!("{side:.3}"));
+        Ok(format!("Voxel size: {x} x {y} x {z} mm (right-left x anterior-posterior x superior-inferior)."))
+    }
+
     /// What the frames of the question's text are here.
     fn lead(&self, cases: &[&Case], scene: &Scene) -> String {
         let modality = cases.first().map_or("", |case| case.modality.word());
+        if self.hand == Hand::File {
+            return format!("You are given one {modality} volume as a file instead of separate frames.");
+        }
         let [depth, ..] = self.shape;
         format!(
             "You are given one {modality} volume instead of separate frames: {depth} {} planes, in the order of the frames, \

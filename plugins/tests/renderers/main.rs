@@ -4,6 +4,7 @@
 
 mod fixture;
 mod letters;
+mod pipelines;
 mod slices;
 mod views;
 mod volume;

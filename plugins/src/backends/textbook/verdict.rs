@@ -4,6 +4,7 @@ use super::patient::Patient;
 use super::reading::{Asked, Quantity, between, directions, name};
 use crate::printed_number::read_all;
 use situs_core::space::{Direction, Point};
+use situs_core::volume::distance;
 
 /// Volumes that differ by less than this factor count as alike.
 const ALIKE: f64 = 1.1;
@@ -158,10 +159,6 @@ fn in_order(options: &[String], value: &dyn Fn(&str) -> Option<f64>) -> Option<u
 
 fn highest(values: &[f64]) -> Option<usize> {
     (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]).then(b.cmp(a)))
-}
-
-fn distance(a: Point, b: Point) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 /// The middle of some numbers; the mean of the two in the middle of an even count.

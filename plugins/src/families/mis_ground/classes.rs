@@ -33,9 +33,9 @@ struct ClassFile {
 
 /// The classes asked about.
 #[derive(Debug, Clone)]
-pub(super) struct Classes {
+pub(in crate::families) struct Classes {
     /// SHA-256 of the class file, or of both embedded ones.
-    pub(super) digest: String,
+    pub(in crate::families) digest: String,
     /// How reasons call the list: `list a`, `file`.
     list: String,
     known: BTreeMap<String, Class>,
@@ -47,7 +47,7 @@ impl Classes {
     ///
     /// # Errors
     /// A file that cannot be read, or names two classes or displays alike.
-    pub(super) fn load(list: &str, cx: &BuildContext) -> Result<Self, Fault> {
+    pub(in crate::families) fn load(list: &str, cx: &BuildContext) -> Result<Self, Fault> {
         match list {
             "a" => Ok(Self { list: "list a".to_owned(), ..Self::parse(A, "classes-67-a.toml", false)? }),
             "b" => Ok(Self { list: "list b".to_owned(), ..Self::parse(B, "classes-67-b.toml", false)? }),
@@ -108,7 +108,7 @@ impl Classes {
     }
 
     /// What a class is called in print; `None` when its name cannot be printed.
-    pub(super) fn display(&self, name: &str) -> Option<String> {
+    pub(in crate::families) fn display(&self, name: &str) -> Option<String> {
         let display = match self.known.get(name) {
             Some(class) => class.display.clone(),
             None => plain_display(name),

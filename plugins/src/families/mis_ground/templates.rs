@@ -179,7 +179,7 @@ impl Templates {
 }
 
 /// JSON with sorted keys and no spaces.
-fn write_canonical(value: &serde_json::Value, out: &mut String) {
+pub(in crate::families) fn write_canonical(value: &serde_json::Value, out: &mut String) {
     match value {
         serde_json::Value::Object(map) => {
             let sorted: BTreeMap<&String, &serde_json::Value> = map.iter().collect();
@@ -209,13 +209,13 @@ fn write_canonical(value: &serde_json::Value, out: &mut String) {
 }
 
 /// Values of placeholders by name.
-pub(super) type Values = BTreeMap<&'static str, String>;
+pub(in crate::families) type Values = BTreeMap<&'static str, String>;
 
 /// Puts values into a template, once: values are not looked through for placeholders again.
 ///
 /// # Errors
 /// A placeholder without value, or a brace that opens or closes none.
-pub(super) fn fill(template: &str, values: &Values) -> Result<String, Fault> {
+pub(in crate::families) fn fill(template: &str, values: &Values) -> Result<String, Fault> {
     let broken = |what: &str| Fault::internal(format!("{what} in the template {template:?}"));
     let mut out = String::with_capacity(template.len() * 2);
     let mut rest = template;

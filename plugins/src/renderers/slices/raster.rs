@@ -46,6 +46,15 @@ impl Raster {
         Self { canvas, axes, shape, columns, rows }
     }
 
+    /// The same pixels, of some columns and rows alone; ranges beyond the picture end with it.
+    #[must_use]
+    pub fn cropped(&self, columns: std::ops::Range<usize>, rows: std::ops::Range<usize>) -> Self {
+        let part = |all: &[f64], range: std::ops::Range<usize>| {
+            all.iter().copied().skip(range.start).take(range.len()).collect()
+        };
+        Self { columns: part(&self.columns, columns), rows: part(&self.rows, rows), ..self.clone() }
+    }
+
     /// Columns of the picture.
     pub fn width(&self) -> usize {
         self.columns.len()
