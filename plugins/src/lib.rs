@@ -12,6 +12,7 @@ pub mod lints;
 pub mod metrics;
 pub mod neighbors;
 mod printed_number;
+pub mod released_rows;
 pub mod renderers;
 pub mod replies;
 mod request_body;

@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Records of an arm by question.
-fn of<'a>(done: &'a Done, arm: &str) -> BTreeMap<&'a str, &'a Record> {
+pub fn of<'a>(done: &'a Done, arm: &str) -> BTreeMap<&'a str, &'a Record> {
     let arm = done.records.iter().filter(|record| record.arm == arm);
     arm.map(|record| (record.question.id.as_str(), record)).collect()
 }
 
-fn figure<'a>(done: &'a Done, arm: &str) -> &'a ControlFigure {
+pub fn figure<'a>(done: &'a Done, arm: &str) -> &'a ControlFigure {
     done.outcome.summary.controls.iter().find(|figure| figure.arm == arm).unwrap()
 }
 
 /// Pairs of records of a plain arm and its twin.
-fn pairs<'a>(done: &'a Done, arm: &str, control: &str) -> Vec<(&'a Record, &'a Record)> {
+pub fn pairs<'a>(done: &'a Done, arm: &str, control: &str) -> Vec<(&'a Record, &'a Record)> {
     let plain = of(done, arm);
     let twins = of(done, &format!("{arm}+{control}"));
     assert!(!twins.is_empty(), "{arm}+{control} was asked nothing");
@@ -25,7 +25,7 @@ fn pairs<'a>(done: &'a Done, arm: &str, control: &str) -> Vec<(&'a Record, &'a R
 }
 
 #[track_caller]
-fn answers_alike(done: &Done, arm: &str, control: &str) {
+pub fn answers_alike(done: &Done, arm: &str, control: &str) {
     for (plain, twin) in pairs(done, arm, control) {
         assert_eq!(plain.answer, twin.answer, "{arm} under {control}: {}", twin.question.text);
     }
@@ -34,11 +34,11 @@ fn answers_alike(done: &Done, arm: &str, control: &str) {
     assert_eq!(figure.kept.value, Some(1.0), "prior reliance of one who never looks");
 }
 
-fn is_silent(record: &Record) -> bool {
+pub fn is_silent(record: &Record) -> bool {
     record.answer.state != AnswerState::Answered
 }
 
-fn pictures(record: &Record) -> Vec<&str> {
+pub fn pictures(record: &Record) -> Vec<&str> {
     record.prompt.images().map(|image| image.pixels.as_str()).collect()
 }
 

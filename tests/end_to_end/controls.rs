@@ -127,12 +127,16 @@ impl Done {
 }
 
 pub fn ask(sets: &[&str], folder: &Path) -> Done {
+    ask_config(CONFIG, sets, folder)
+}
+
+pub fn ask_config(config: &str, sets: &[&str], folder: &Path) -> Done {
     let registry = Registry::builtin().unwrap();
     let mut overrides = Overrides::default();
     for set in sets {
         overrides.push(set).unwrap();
     }
-    let config = RunConfig::parse("controls.toml", CONFIG.to_owned(), None, &overrides, &registry).unwrap();
+    let config = RunConfig::parse("controls.toml", config.to_owned(), None, &overrides, &registry).unwrap();
     let options = RunOptions { folder: folder.to_owned(), limit: None, stop: Arc::default() };
     let outcome = run::run(&config, &registry, &options, &Silent).unwrap();
     Done { outcome, records: run::load_records(folder, &registry).unwrap() }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod audit;
 mod bad_input;
 mod control_arms;
 mod controls;
@@ -13,9 +14,11 @@ mod native;
 mod orientation;
 mod program;
 mod real_data;
+mod released_rows;
 mod replay;
 mod resume;
 mod server;
+mod spatialmed_controls;
 #[path = "../../plugins/tests/support/stub_server.rs"]
 mod stub_server;
 

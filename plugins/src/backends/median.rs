@@ -27,10 +27,9 @@ impl ModelBackend for Moderate {
     }
 
     fn reply(&self, request: &Request, _: &Sampling, _: &dyn Media) -> Result<Reply, Fault> {
-        let option = middle(request).or_else(|| guess(request)).ok_or_else(|| {
-            Fault::unsupported("a middle needs a list of allowed answers, and this request has none")
-        })?;
-        Ok(Reply::text(worded(&request.prompt.joined_text(), option)))
+        // Where any text or number is allowed there is no middle: nothing is said, and nothing scored.
+        let option = middle(request).or_else(|| guess(request));
+        Ok(Reply::text(option.map_or_else(String::new, |option| worded(&request.prompt.joined_text(), option))))
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn compared_arms(
     }
     if manifest.as_ref().is_some_and(|manifest| manifest.run.mirrored) {
         return Err(Fault::config(format!("{} shows mirrored patients", run.display()))
-            .help("published figures are of patients as they are; compare a run without --control mirror")
+            .help("published figures are of patients as they are; compare a run without run.mirrored")
             .into());
     }
     let records = load_records(run, registry).map_err(|error| in_run(run, error.into()))?;
