@@ -70,7 +70,13 @@ pub fn read(option: &str) -> Option<Printed> {
         return open(low, f64::INFINITY, dimension);
     }
     let separators = [" to below ", " to ", "\u{2013}", " - "];
-    if let Some((low, high)) = separators.iter().find_map(|between| text.split_once(between)) {
+    // A bare hyphen is a sign at the front, and a dash behind a digit.
+    let hyphen = || {
+        let at = text.find('-').filter(|at| text[..*at].ends_with(|c: char| c.is_ascii_digit()))?;
+        Some((&text[..at], &text[at + 1..]))
+    };
+    if let Some((low, high)) = separators.iter().find_map(|between| text.split_once(between)).or_else(hyphen)
+    {
         let (high, dimension) = number(high)?;
         let (mut low, own) = number(low)?;
         // "3 to below 5 cm": the unit stands once, at the end.

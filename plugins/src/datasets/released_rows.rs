@@ -38,9 +38,10 @@ impl DatasetSpec for ReleasedRows {
         let fields = Fields::named(&self.fields).map_err(|what| Fault::config(what).at("fields"))?;
         let path = cx.path(&self.path);
         let lines = read(&path, &fields).map_err(|fault| fault.at("path"))?;
-        let folder = match self.volumes.as_os_str().is_empty() {
-            true => path.parent().unwrap_or(Path::new("")).to_owned(),
-            false => cx.path(&self.volumes),
+        let folder = if self.volumes.as_os_str().is_empty() {
+            path.parent().unwrap_or(Path::new("")).to_owned()
+        } else {
+            cx.path(&self.volumes)
         };
         let digest = Digest::new("situs-released-rows-1").json(&lines).hex();
         let word = self.modality.word();

@@ -93,11 +93,12 @@ impl Family {
         let lines = row.options.iter().enumerate().map(|(place, option)| format!("{}. {option}", choice::letter(place)));
         let options: Vec<String> = ["Options:".to_owned()].into_iter().chain(lines).collect();
         let count = row.options.len();
+        let options_count = count.to_string();
         let modality_text = cx.case.facts.get("modality_text").unwrap_or(&cx.card.modality_text);
         let facets = [
             ("task", row.task.as_str()),
             ("modality", cx.case.modality.word()),
-            ("options", &count.to_string()),
+            ("options", options_count.as_str()),
             ("modality_text", modality_text),
         ];
         let facets = facets.map(|(facet, level)| (facet.to_owned(), level.to_owned()));

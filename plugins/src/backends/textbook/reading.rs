@@ -82,10 +82,7 @@ fn quantity(stem: &str) -> Option<Quantity> {
         .or_else(|| one("what is the volume of ", "?"))
         .or_else(|| one("Report the volume of ", " as a surgeon"))
     {
-        return Some(match a.split_once(" together with ") {
-            Some(_) => return None,
-            None => Quantity::Volume(a),
-        });
+        return Some(Quantity::Volume(a));
     }
     if let Some((a, b)) = two("What is the volume of ", " taken together?")
         .or_else(|| two("What is the joint volume of ", "?"))
