@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-benches=(startup boundary journal requests questions render load measure semantic_step neighbors_build memory)
+benches=(startup boundary journal requests questions spatialmed render load measure semantic_step neighbors_build memory)
 log=$(mktemp)
 SITUS_BENCH_INPUTS=$(mktemp -d)
 export SITUS_BENCH_INPUTS

@@ -74,6 +74,8 @@ END {
     at_most("CPU per text request of a whole run", "100 us", "requests/whole_run/cpu", 1e5, "requests/bare_tcp/cpu")
     at_most("CPU per text request through the backend", "100 us", "requests/openai_backend/cpu", 1e5, "requests/bare_tcp/cpu")
     at_most("a full-size case to its whole pool of questions", "1 s", "questions/whole_pool", 1e9, "questions/measured")
+    at_most("over 10,000 SpatialMed questions of 100 cases", "10 s", "spatialmed/questions_100_cases", 1e10, \
+        "spatialmed/tools_117_structures")
     ratio("`.nii.gz` CT in RAS+ to f32, beside libdeflate", 1.35, "load/ct_ras/volume", "load/ct_ras/libdeflate")
     ratio("`.nii.gz` CT in LPS to f32 in RAS+, beside libdeflate", 1.35, "load/ct_lps/volume", "load/ct_lps/libdeflate")
     at_most("labels to all measurements", "25 ms", "label map of 108 structures/file to measurements", 25e6, \

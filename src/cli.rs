@@ -386,7 +386,16 @@ pub(crate) struct ReviewExportArgs {
     /// What to judge: NAME for yes or no, NAME:LOW-HIGH for marks (default: the criteria of the run's question family)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) criteria: Vec<String>,
-    /// File to write (default: RUN/review.csv)
+    /// Instead: so many wrong answers for each level of --by, with what the model wrote; criteria are kinds of error
+    #[arg(long, value_name = "N", conflicts_with = "share")]
+    pub(crate) failures: Option<usize>,
+    /// Facet whose levels get --failures each
+    #[arg(long, value_name = "FACET", default_value = "task", requires = "failures")]
+    pub(crate) by: String,
+    /// Arm whose failures are drawn, where the run has several
+    #[arg(long, value_name = "NAME", requires = "failures")]
+    pub(crate) arm: Option<String>,
+    /// File to write (default: RUN/review.csv, RUN/failures.csv for failures)
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Overwrite a sheet that exists

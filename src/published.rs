@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Tables that come with the program.
-const EMBEDDED: [(&str, &str); 2] = [
+const EMBEDDED: [(&str, &str); 3] = [
     ("mis-ground", include_str!("../published/mis-ground.toml")),
     ("ct-spatialvqa", include_str!("../published/ct-spatialvqa.toml")),
+    ("spatialmed", include_str!("../published/spatialmed.toml")),
 ];
 
 /// Largest table file that is read, in bytes.
@@ -278,6 +279,34 @@ mod tests {
                 .collect();
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             assert!(values.len() == 8 && (mean - average).abs() < 0.006, "{measure}: {mean}");
+        }
+    }
+
+    #[test]
+    fn the_spatialmed_table_averages_as_it_was_printed() {
+        // arXiv 2603.13800, table 2: fourteen models and chance; three volume scores are NaN, chance has none.
+        let table = Published::find("spatialmed").unwrap();
+        assert_eq!(table.cells.len(), 14 * 7 - 3 + 6);
+        let value = |system: &str, column: &str| {
+            let of = |cell: &&PublishedCell| {
+                cell.system.as_deref() == Some(system) && cell.id.ends_with(&format!("-{column}"))
+            };
+            table.cells.iter().find(of).map(|cell| cell.value)
+        };
+        let choice = |system: &str| -> f64 {
+            ["dir", "dist", "ext", "vol", "comp"].iter().filter_map(|column| value(system, column)).sum()
+        };
+        for (system, divisor) in [
+            ("Qwen3-VL 8B", 6.0),
+            ("InternVL3 9B", 6.0),
+            ("Med-2E3", 6.0),
+            // NaN as 0, and NaN left out.
+            ("HuatuoGPT-Vision", 6.0),
+            ("M3D-LaMed", 5.0),
+        ] {
+            let mean = (choice(system) + value(system, "volume").unwrap_or(0.0)) / divisor;
+            let printed = value(system, "avg").unwrap();
+            assert!((mean - printed).abs() < 0.006, "{system}: {mean}, printed {printed}");
         }
     }
 

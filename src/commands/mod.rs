@@ -51,7 +51,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
         Command::Sample(args) => sample::sample(&args, &known, json),
         Command::Neighbors { action } => neighbors::neighbors(action, json),
         Command::Lengths { run } => lengths::lengths(&run, &known, json),
-        Command::Review { action } => review::review(&action, json),
+        Command::Review { action } => review::review(&action, &known, json),
         Command::Reproduce { first, second, arm } => {
             let (suite, run) = match second {
                 Some(run) => (Some(first), run),

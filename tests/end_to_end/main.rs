@@ -18,6 +18,7 @@ mod released_rows;
 mod replay;
 mod resume;
 mod server;
+mod spatialmed;
 mod spatialmed_controls;
 #[path = "../../plugins/tests/support/stub_server.rs"]
 mod stub_server;

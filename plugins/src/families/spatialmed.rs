@@ -192,6 +192,18 @@ fn identity(template: &Template, draft: &Draft) -> String {
     format!("{} {:?} {:?} {other}", template.id, draft.sites, draft.values)
 }
 
+/// Why a case has nobody to be compared with; a pair of patients is asked about from the case that comes first by name.
+fn no_partner(population: &Population<'_>, body: &Body<'_>) -> Option<&'static str> {
+    let mut others = population.others.iter().filter_map(|case| population.entry(*case));
+    if population.is_empty() {
+        Some("not run: one case")
+    } else if others.all(|other| !body.comes_before(&other.case)) {
+        Some("asked from the other patient")
+    } else {
+        None
+    }
+}
+
 impl QuestionFamily for Family {
     fn version(&self) -> &str {
         &self.version
@@ -208,9 +220,9 @@ impl QuestionFamily for Family {
         let mut items = Vec::new();
         for task in Task::ALL.into_iter().filter(|task| self.spec.tasks.contains(task)) {
             let templates = self.of_task(task);
-            if task == Task::Cross && population.is_empty() && !templates.is_empty() {
-                *left_out.entry("2 item: cross: not run: one case".to_owned()).or_default() +=
-                    self.spec.items as u64;
+            if let Some(reason) = no_partner(&population, &body).filter(|_| task == Task::Cross) {
+                let count = if templates.is_empty() { 0 } else { self.spec.items as u64 };
+                *left_out.entry(format!("2 item: cross: {reason}")).or_default() += count;
                 continue;
             }
             items.extend(drafts.draft(task, &templates, self.spec.items, &mut left_out)?);
@@ -249,7 +261,12 @@ fn read_answer(question: &Question, reply: &Reply) -> Result<Answer, Fault> {
             _ if replies::refuses(text) => AnswerState::Refused,
             _ => AnswerState::Unparsed,
         };
-        return Ok(Answer::without_value(state));
+        // Without the tags even a plain number is a fault of form; without one, none was given.
+        let silent = |unit: &Unit| {
+            state == AnswerState::Unparsed && read_number(text, *unit).state != AnswerState::Answered
+        };
+        let answer = Answer::without_value(state);
+        return Ok(if private.unit.as_ref().is_some_and(silent) { answer.flag("no_commitment") } else { answer });
     };
     if inner.len() > replies::MOST_ANSWER_BYTES {
         return Ok(Answer::without_value(AnswerState::Unparsed));

@@ -8,7 +8,7 @@ use super::slices::{common_grid, in_order, shown_volume, within};
 use situs_core::prelude::*;
 use situs_core::scene::Backdrop;
 use situs_core::space::{Canvas, Plane, Preset, View};
-use situs_core::volume::{Bounds, Window, WindowPreset};
+use situs_core::volume::{Window, WindowPreset};
 
 /// What the pictures show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ situs_core::component! {
 const MAX_LONG_SIDE: u32 = 4096;
 /// Most slices per plane.
 const MAX_SLICES: usize = 256;
+/// Grey slices kept for the next question of a case, in bytes, for each of two windows.
+const KEPT_BYTES: usize = 16 << 20;
 /// Longest side of the whole plane on whose pixel grid a crop lies.
 const MAX_GRID_SIDE: f64 = 65_536.0;
 
@@ -69,13 +71,13 @@ impl PromptRendererSpec for ThreeView {
         within("margin", self.margin, 0.0, 10.0)?;
         within("least_mm", self.least_mm, 1.0, 2000.0)?;
         within("long_side", f64::from(self.long_side), 16.0, f64::from(MAX_LONG_SIDE))?;
-        Ok(Box::new(ThreeViewRenderer { spec: self.clone(), usual: Backdrops::new(0), lung: Backdrops::new(0) }))
+        Ok(Box::new(ThreeViewRenderer { spec: self.clone(), usual: Backdrops::new(KEPT_BYTES), lung: Backdrops::new(KEPT_BYTES) }))
     }
 }
 
 struct ThreeViewRenderer {
     spec: ThreeView,
-    /// Grey ranges, kept by window: one store holds those of one window.
+    /// Grey ranges and slices, kept by window: one store holds those of one window.
     usual: Backdrops,
     lung: Backdrops,
 }
@@ -124,11 +126,23 @@ impl ThreeViewRenderer {
         };
         let lungs = !question.structures.is_empty()
             && question.structures.iter().all(|name| name.to_lowercase().starts_with("lung"));
-        let bounds = self.bounds(case, &volume, lungs)?;
+        let (kept, shades) = self.window(case, lungs);
+        let bounds = kept.bounds(&volume, case.modality, shades)?;
         let pictures = in_order(&shots.shots, |shot| {
             let raster = shots.raster(shot.plane)?;
-            let grey = raster.sample(&volume, shot.slice as f64, bounds.black as f32);
-            let rgb = grey.into_iter().flat_map(|value| [bounds.grey(value); 3]).collect();
+            let rgb: Vec<u8> = match self.spec.views {
+                // The same for every question of a case.
+                Views::Honest => kept
+                    .slice(&volume, raster, shot.slice, self.spec.long_side, bounds)
+                    .iter()
+                    .flat_map(|grey| [*grey; 3])
+                    .collect(),
+                Views::Crop => raster
+                    .sample(&volume, shot.slice as f64, bounds.black as f32)
+                    .into_iter()
+                    .flat_map(|value| [bounds.grey(value); 3])
+                    .collect(),
+            };
             media.put_picture(&Picture { width: raster.width() as u32, height: raster.height() as u32, rgb })
         })?;
         let mut parts = vec![Part::Text { text: self.lead(case, question, heading, &shots) }];
@@ -139,12 +153,12 @@ impl ThreeViewRenderer {
         Ok(parts)
     }
 
-    fn bounds(&self, case: &Case, volume: &std::sync::Arc<Volume>, lungs: bool) -> Result<Bounds, Fault> {
+    /// The store of one window and the window: lungs alone have their own.
+    fn window(&self, case: &Case, lungs: bool) -> (&Backdrops, Shades) {
         if lungs && self.spec.window == Shades::Auto && case.modality == Modality::Ct {
-            let shades = Shades::Set(Window::Preset(WindowPreset::Lung));
-            return self.lung.bounds(volume, case.modality, shades);
+            return (&self.lung, Shades::Set(Window::Preset(WindowPreset::Lung)));
         }
-        self.usual.bounds(volume, case.modality, self.spec.window)
+        (&self.usual, self.spec.window)
     }
 
     fn view(&self, plane: Plane) -> View {

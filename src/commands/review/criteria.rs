@@ -8,12 +8,16 @@ const OF_FAMILIES: [(&str, &[&str]); 3] = [
     // CT-SpatialVQA, section 2, human audit: the four things that its reviewers examined.
     ("ct-spatialvqa", &AUDIT),
     ("report-qa", &AUDIT),
-    // SpatialMed, section 3.2: three radiologists give 0, 1 or 2, and a mean above 1 keeps the question.
-    ("spatialmed", &["score:0-2"]),
+    // SpatialMed, section 3.2: three radiologists give 0, 1 or 2 in each, and a mean above 1 keeps the question.
+    ("spatialmed", &["clinical_logic:0-2", "quantitative_consistency:0-2", "exclusive_and_exhaustive:0-2"]),
 ];
 
 const AUDIT: [&str; 4] =
     ["textual_support", "spatial_specificity", "correct_interpretation", "clinical_clarity"];
+
+/// Kinds of error in a wrong answer, and whether its explanation supports the right one (SpatialMed, section 4.3).
+const OF_FAILURES: [&str; 5] =
+    ["visual_perception", "linguistic_intelligence", "relational_reasoning", "numeric_reasoning", "explanation_right"];
 
 /// Most criteria of a sheet.
 const MOST_CRITERIA: usize = 32;
@@ -113,6 +117,22 @@ pub(super) fn chosen(named: &[String], family: &str) -> Result<Vec<Criterion>, F
     };
     check(&criteria)?;
     Ok(criteria)
+}
+
+/// The criteria named on the command line, else the kinds of error.
+///
+/// # Errors
+/// As [`chosen`].
+pub(super) fn of_failures(named: &[String]) -> Result<Vec<Criterion>, Fault> {
+    if !named.is_empty() {
+        return chosen(named, "");
+    }
+    OF_FAILURES.iter().map(|text| Criterion::parse(text)).collect()
+}
+
+/// Whether a sheet is about kinds of error.
+pub(super) fn are_of_failures(criteria: &[Criterion]) -> bool {
+    criteria.iter().map(|criterion| criterion.name.as_str()).eq(OF_FAILURES)
 }
 
 /// Refuses too many criteria and names that stand twice.

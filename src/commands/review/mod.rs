@@ -4,31 +4,36 @@
 //! command line. The sheet's header carries the criteria, so that a sheet says by itself how it is to be read.
 
 mod criteria;
+mod failures;
 mod figures;
 mod sample;
 mod sheet;
 
-use super::run_folder::or_unwritable;
+use super::Known;
+use super::run_folder::{in_run, or_unwritable};
 use crate::cli::{ReviewAction, ReviewExportArgs, ReviewImportArgs};
 use crate::exit::Failure;
 use crate::output;
 use criteria::Criterion;
+use failures::Wanted;
 use figures::Review;
 use serde::Serialize;
 use situs_core::digest::sha256_hex;
 use situs_core::fault::{Fault, file_fault};
 use situs_core::question::Question;
-use situs_core::run::{Exit, Manifest, QuestionReader, read_json, write_json, write_whole};
+use situs_core::run::{Exit, Manifest, QuestionReader, load_records, read_json, write_json, write_whole};
 use std::path::Path;
 
 /// Verdicts of people on the questions of a run, in its folder.
 const REVIEW_FILE: &str = "review.json";
+/// Kinds of error of the answers of a run, in its folder.
+const FAILURES_FILE: &str = "failures.json";
 /// Largest sheet that is read, in bytes.
 const MAX_SHEET_BYTES: u64 = 256 << 20;
 
-pub(super) fn review(action: &ReviewAction, json: bool) -> Result<Exit, Failure> {
+pub(super) fn review(action: &ReviewAction, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
     match action {
-        ReviewAction::Export(args) => export(args, json),
+        ReviewAction::Export(args) => export(args, known, json),
         ReviewAction::Import(args) => import(args, json),
     }
 }
@@ -45,13 +50,23 @@ struct Exported<'a> {
     criteria: Vec<String>,
 }
 
-fn export(args: &ReviewExportArgs, json: bool) -> Result<Exit, Failure> {
+fn export(args: &ReviewExportArgs, known: &Known<'_>, json: bool) -> Result<Exit, Failure> {
     let (manifest, questions) = questions_of(&args.run)?;
-    let criteria = criteria::chosen(&args.criteria, &manifest.family.name)?;
     let seed = args.seed.unwrap_or(manifest.run.seed);
     let all = (questions.len(), sample::cases(&questions));
-    let drawn = sample::by_case(questions, args.share, seed)?;
-    let path = args.out.clone().unwrap_or_else(|| args.run.join("review.csv"));
+    let (criteria, drawn, name) = match args.failures {
+        None => {
+            let criteria = criteria::chosen(&args.criteria, &manifest.family.name)?;
+            (criteria, sample::by_case(questions, args.share, seed)?, "review.csv")
+        }
+        Some(per_level) => {
+            let wanted = Wanted { per_level, by: &args.by, arm: args.arm.as_deref(), seed };
+            let records =
+                load_records(&args.run, &known.registry(None)?).map_err(|error| in_run(&args.run, error.into()))?;
+            (criteria::of_failures(&args.criteria)?, failures::drawn(records, &wanted)?, "failures.csv")
+        }
+    };
+    let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
     if path.exists() && !args.force {
         return Err(Fault::config(format!("{} exists already, perhaps with verdicts in it", path.display()))
             .help("choose another file with --out, or overwrite it with --force")
@@ -103,14 +118,16 @@ fn import(args: &ReviewImportArgs, json: bool) -> Result<Exit, Failure> {
             sheet::read(&bytes, reviewer, &questions).map_err(|fault| fault.within(path.display()))?;
         sheets.push((sheet, sha256_hex(&bytes)));
     }
+    let of_failures = sheets.first().is_some_and(|(sheet, _)| criteria::are_of_failures(&sheet.criteria));
+    let file = args.run.join(if of_failures { FAILURES_FILE } else { REVIEW_FILE });
     let review = Review::of(sheets, &questions, args.keep_above)?;
-    write_json(&args.run.join(REVIEW_FILE), &review)
+    write_json(&file, &review)
         .map_err(|fault| or_unwritable(&args.run, fault.into()))?;
     if json {
         output::print_json(&review)?;
     } else {
         output::print(&review.text())?;
-        output::note(&format!("\nverdicts: {}", args.run.join(REVIEW_FILE).display()));
+        output::note(&format!("\nverdicts: {}", file.display()));
     }
     Ok(Exit::Done)
 }

@@ -71,7 +71,9 @@ impl<'a> Population<'a> {
 
     /// A whole structure in one other case.
     pub(super) fn measure(&self, case: usize, structure: &str) -> Option<Measure> {
-        self.seen.get(structure)?.iter().find(|seen| seen.case == case).map(|seen| seen.measure)
+        let seen = self.seen.get(structure)?;
+        // Cases were gone through in order.
+        seen.binary_search_by_key(&case, |seen| seen.case).ok().and_then(|place| seen.get(place)).map(|seen| seen.measure)
     }
 
     /// Values of a structure in patients that hold it whole, ascending; `None` below the number that is asked for.
