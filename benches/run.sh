@@ -4,12 +4,13 @@
 #
 #     benches/run.sh
 #
-# Real data are looked for in SITUS_TEST_DATA, else in ../shared/data; what needs them is skipped without. numpy and
-# faiss-cpu are timed on the same inputs where the python3 of the path has them (PYTHON names another).
+# Real data are looked for in SITUS_TEST_DATA, else in ../shared/data, WordNet in SITUS_WORDNET, else in
+# /usr/share/wordnet; what needs them is skipped without. numpy, faiss-cpu, sacrebleu, rouge-score and nltk are timed on
+# the same inputs where the python3 of the path has them (PYTHON names another).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-benches=(startup boundary journal requests questions spatialmed render load measure semantic_step neighbors_build memory)
+benches=(startup boundary journal requests questions spatialmed render load measure semantic_step neighbors_build text_metrics memory)
 log=$(mktemp)
 SITUS_BENCH_INPUTS=$(mktemp -d)
 export SITUS_BENCH_INPUTS
@@ -27,13 +28,15 @@ for bench in "${benches[@]}"; do
     echo "# bench $bench" >>"$log"
     cargo bench --bench "$bench" -- "${arguments[@]}" 2>&1 | tee -a "$log" || echo "failed: $bench" | tee -a "$log"
 done
-echo "# bench peers" >>"$log"
 python=${PYTHON:-python3}
-if command -v "$python" >/dev/null; then
-    "$python" benches/peers.py "$SITUS_BENCH_INPUTS" 2>&1 | tee -a "$log" || echo "failed: peers" | tee -a "$log"
-else
-    echo "skipped: no $python, so neither numpy nor faiss" | tee -a "$log"
-fi
+for peers in peers peers_text; do
+    echo "# bench $peers" >>"$log"
+    if command -v "$python" >/dev/null; then
+        "$python" "benches/$peers.py" "$SITUS_BENCH_INPUTS" 2>&1 | tee -a "$log" || echo "failed: $peers" | tee -a "$log"
+    else
+        echo "skipped: no $python, so no peers written in it" | tee -a "$log"
+    fi
+done
 
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 commit=$(git describe --always --dirty 2>/dev/null || echo "no commit")

@@ -92,6 +92,10 @@ END {
         "semantic_step/f32/plain/bare/batch 1, candidates 50")
     speedup("an exact neighbor table, beside faiss", 1.5, "neighbors_build/exact table, all threads", \
         "peers/faiss IndexFlatIP, all threads")
+    speedup("BLEU of 9,077 pairs, beside sacreBLEU", 20, "text_metrics/bleu", "peers/sacrebleu")
+    speedup("ROUGE-L of 9,077 pairs, beside rouge-score", 20, "text_metrics/rouge-l, stemmer", "peers/rouge-score, stemmer")
+    speedup("METEOR of 9,077 pairs, beside NLTK", 20, "text_metrics/meteor", "peers/nltk meteor")
+    at_most("10,000 resamplings of 9,077 items by patient", "1 s", "text_metrics/bootstrap by patient, BLEU", 1e9)
     for (i = 1; i <= count; i++) if (order[i] ~ /beyond_the_budget$/) {
         split(order[i], part, "/")
         goal("peak memory beyond the budget for volumes, " part[2], "100 MB", 1, megabytes[order[i]] <= 100, \
@@ -108,8 +112,8 @@ END {
     for (i = 1; i <= count; i++) {
         id = order[i]
         command = "cargo bench --bench " benches[id]
-        if (benches[id] == "peers") printf("| %s | %s | %s | `python3 benches/peers.py FOLDER` |\n", id, \
-            shown(median[id]), shown(spreads[id]))
+        if (benches[id] ~ /^peers/) printf("| %s | %s | %s | `python3 benches/%s.py FOLDER` |\n", id, \
+            shown(median[id]), shown(spreads[id]), benches[id])
         else if (id in megabytes) printf("| %s | %d MB | | `%s` |\n", id, megabytes[id], command)
         else printf("| %s | %s | %s | `%s -- \"%s\"` |\n", id, shown(median[id]), shown(spreads[id]), command, id)
     }

@@ -201,11 +201,11 @@ fn a_judge_that_fails_half_the_time_still_judges_everything() {
 #[test]
 fn a_judge_without_a_readable_word_leaves_items_without_a_verdict_and_the_policy_decides() {
     let records = records(&SEVEN);
-    for (null, expected) in [("left_out", None), ("wrong", Some(0.0))] {
-        let judge = metric(json!({"use": "judge", "null": null, "asking": {"retries": 2}}));
+    for (policy, expected) in [("left_out", None), ("wrong", Some(0.0))] {
+        let judge = metric(json!({"use": "judge", "null": policy, "asking": {"retries": 2}}));
         let (replies, asked) = consulted(judge.as_ref(), &records, |_, _| Some("no comment".to_owned()));
         assert_eq!(asked.len(), 2 + 7 * 2, "two batches, then each item twice alone");
-        assert_eq!(scores(judge.as_ref(), &records, &replies), [expected; 7], "{null}");
+        assert_eq!(scores(judge.as_ref(), &records, &replies), [expected; 7], "{policy}");
     }
 }
 
@@ -243,13 +243,13 @@ fn empty_answers_are_wrong_without_a_question_and_failed_requests_are_no_answers
     assert_eq!(listed(&asked[0].1).len(), 4);
 }
 
-fn three(null: &str) -> Box<dyn Metric> {
-    metric(json!({"use": "jury", "roles": ["a", "b", "c"], "null": null, "asking": {"retries": 0}}))
+fn three(policy: &str) -> Box<dyn Metric> {
+    metric(json!({"use": "jury", "roles": ["a", "b", "c"], "null": policy, "asking": {"retries": 0}}))
 }
 
 /// Verdicts of `a`, `b`, `c` on one item: true, false, or silence.
-fn one_item(null: &str, votes: [Option<bool>; 3]) -> Option<f64> {
-    let jury = three(null);
+fn one_item(policy: &str, votes: [Option<bool>; 3]) -> Option<f64> {
+    let jury = three(policy);
     let records = records(&["right"]);
     let (replies, _) = consulted(jury.as_ref(), &records, |role, _| {
         let vote = votes[["a", "b", "c"].iter().position(|own| *own == role).unwrap()];
@@ -272,6 +272,21 @@ fn the_majority_decides_and_the_policy_says_what_silence_is() {
         assert_eq!(one_item("against", votes), against, "{votes:?}");
         assert_eq!(one_item("abstain", votes), abstain, "{votes:?}");
         assert_eq!(one_item("void", votes), void, "{votes:?}");
+    }
+}
+
+#[test]
+fn an_answer_with_too_few_votes_is_left_out() {
+    let jury =
+        metric(json!({"use": "jury", "roles": ["a", "b", "c"], "fewest": 2, "asking": {"retries": 0}}));
+    let records = records(&["right"]);
+    for (silent, expected) in [(1, Some(1.0)), (2, None)] {
+        let (replies, _) = consulted(jury.as_ref(), &records, |role, _| {
+            let silent = ["a", "b", "c"].iter().take(silent).any(|own| *own == role);
+            let vote = if silent { Value::Null } else { true.into() };
+            in_json(&[json!({"index": 1, "is_correct": vote})])
+        });
+        assert_eq!(scores(jury.as_ref(), &records, &replies), [expected], "{silent} of three are silent");
     }
 }
 

@@ -32,6 +32,8 @@ const REPLICATES: u32 = 100;
 /// One line of the file; other fields are ignored.
 #[derive(Deserialize)]
 struct Pair {
+    /// Null where the model gave none; the field itself has to be there.
+    #[serde(deserialize_with = "Option::deserialize")]
     prediction: Option<String>,
     reference: String,
 }

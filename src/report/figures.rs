@@ -99,6 +99,12 @@ pub(super) fn estimators(summary: &RunSummary) -> String {
     names.into_iter().collect::<Vec<_>>().join("; ")
 }
 
+/// The settings that decide each metric's number, digests cut short.
+pub(super) fn signatures(summary: &RunSummary) -> Vec<(String, String)> {
+    let of = |(metric, signature): (&String, &String)| (metric.clone(), with_short_digests(signature));
+    summary.signatures.iter().map(of).collect()
+}
+
 /// Long hexadecimal digests cut to eight digits; the manifest holds them whole.
 pub(super) fn with_short_digests(text: &str) -> String {
     let mut short = String::with_capacity(text.len());

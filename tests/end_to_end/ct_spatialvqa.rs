@@ -156,12 +156,8 @@ fn a_judge_run_killed_half_way_resumes_without_asking_twice() {
     exits(judged(folder.path(), &server), 0);
     // All arms' answers and all verdicts that reached the journal are not asked for again.
     assert_eq!(posts(&server).len() - before, of_kind(&journal(folder.path()), "reply") - kept);
-    let mut times: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-    for seen in posts(&server).into_iter().filter(|seen| is_judging(seen)) {
-        *times.entry(seen.body).or_default() += 1;
-    }
-    let twice = times.values().filter(|times| **times > 1).count();
-    assert!(twice <= 2 * JUDGES.len(), "{twice} requests were in flight when the run was killed");
+    let in_flight = posts(&server).iter().filter(|seen| is_judging(seen)).count() - judging;
+    assert!(in_flight <= 2 * JUDGES.len(), "{in_flight} verdicts were under way when the run was killed");
     assert_eq!(finals(folder.path()), finals(calm.path()));
 
     // Read again without any server: verdicts come from the journal.
@@ -279,7 +275,7 @@ fn empty_predictions_are_counted_and_wrong_where_they_are_not_skipped() {
     let printed = json(judged(folder.path(), &server), 0);
     let overall = &arm(&printed, "main text-only")["overall"];
     let silent = overall["states"]["unparsed"].as_u64().unwrap() as usize;
-    assert!(silent > 2, "{overall}");
+    assert!(silent > 1, "{overall}");
     let n = |name: &str| overall["figures"][name]["n"].as_u64().unwrap() as usize;
     assert_eq!((n("jury"), n("bleu"), n("rouge_l")), (ASKED, ASKED, ASKED), "a fixed denominator");
     assert_eq!((n("bleu@upstream"), n("rouge_l@upstream")), (ASKED - silent, ASKED - silent));

@@ -9,6 +9,7 @@ mod controls;
 mod ct_spatialvqa;
 mod disk;
 mod files;
+mod judging;
 #[cfg(feature = "native")]
 mod native;
 mod orientation;

@@ -17,7 +17,8 @@ pub const MAX_ROUNDS: usize = 8;
 const MAX_LANES: usize = 256;
 
 /// Answers all `needs` into `replies`; tells whether anything was asked. What fails is not asked again in this run: its
-/// key counts as known and has no reply. `component` keeps the keys of different components apart.
+/// key counts as known and has no reply. `component` keeps the keys of different components apart; `told` hears of each
+/// request that was really made.
 ///
 /// # Errors
 /// When a role has no model or its model cannot honour the sampling asked for, and when a component asks again for
@@ -27,6 +28,7 @@ pub fn answer(
     component: &str,
     needs: Vec<Consultation>,
     replies: &mut Replies,
+    told: &(dyn Fn() + Sync),
 ) -> Result<bool, Fault> {
     let hopeless = needs.iter().any(|need| replies.failed(&need.key));
     let new: Vec<Consultation> = needs.into_iter().filter(|need| !replies.contains(&need.key)).collect();
@@ -43,7 +45,7 @@ pub fn answer(
         if held().is_some() {
             return None;
         }
-        one(desk, component, need).unwrap_or_else(|fault| {
+        one(desk, component, need, told).unwrap_or_else(|fault| {
             held().get_or_insert(fault);
             None
         })
@@ -69,23 +71,65 @@ fn lanes(desk: &Desk<'_>, needs: &[Consultation]) -> usize {
     most.fold(0, usize::saturating_add).clamp(1, MAX_LANES)
 }
 
+/// How many of `needs` neither `replies` nor the journal answers.
+///
+/// # Errors
+/// As [`answer`].
+pub fn open(
+    desk: &Desk<'_>,
+    component: &str,
+    needs: &[Consultation],
+    replies: &Replies,
+) -> Result<u64, Fault> {
+    let new = needs.iter().filter(|need| !replies.contains(&need.key));
+    let open = new.map(|need| {
+        let names = Names::of(desk, component, need)?;
+        Ok(u64::from(!desk.parts.models[names.model].stand_in && desk.recorded(&names.id)?.is_none()))
+    });
+    open.sum()
+}
+
+/// Under which names a consultation goes.
+struct Names {
+    /// Index of the model.
+    model: usize,
+    /// Digest of component and key.
+    question: String,
+    /// Digest of the prompt.
+    prompt: String,
+    /// The request's identity.
+    id: String,
+}
+
+impl Names {
+    fn of(desk: &Desk<'_>, component: &str, need: &Consultation) -> Result<Self, Fault> {
+        let model = desk.parts.role(&need.role)?;
+        let card = desk.parts.models[model].backend.card();
+        let question = Digest::new("situs-consultation-1").text(component).json(&need.key).short();
+        let prompt = need.prompt.digest();
+        let id = Digest::new("situs-request-1")
+            .text(&prompt)
+            .text(&card.digest)
+            .json(&need.sampling)
+            .text(&question)
+            .short();
+        Ok(Self { model, question, prompt, id })
+    }
+}
+
 /// The reply to one consultation, from the journal or from the model; `None` when the model gave none after all tries.
-fn one(desk: &Desk<'_>, component: &str, need: &Consultation) -> Result<Option<Reply>, Fault> {
+fn one(
+    desk: &Desk<'_>,
+    component: &str,
+    need: &Consultation,
+    told: &(dyn Fn() + Sync),
+) -> Result<Option<Reply>, Fault> {
     if desk.stop.load(Ordering::Relaxed) {
         return Err(Fault::internal("interrupted"));
     }
-    let at = desk.parts.role(&need.role)?;
+    let Names { model: at, question, prompt, id } = Names::of(desk, component, need)?;
     let (model, gate) = (&desk.parts.models[at], &desk.gates[at]);
-    let card = model.backend.card();
-    check_honours(&need.sampling, &format!("role '{}'", need.role), card)?;
-    let question = Digest::new("situs-consultation-1").text(component).json(&need.key).short();
-    let prompt = need.prompt.digest();
-    let id = Digest::new("situs-request-1")
-        .text(&prompt)
-        .text(&card.digest)
-        .json(&need.sampling)
-        .text(&question)
-        .short();
+    check_honours(&need.sampling, &format!("role '{}'", need.role), model.backend.card())?;
     if let Some(reply) = desk.recorded(&id)? {
         return Ok(Some(reply));
     }
@@ -126,5 +170,6 @@ fn one(desk: &Desk<'_>, component: &str, need: &Consultation) -> Result<Option<R
         }
     };
     desk.record(vec![Line::Prompt { id: prompt, parts }, line])?;
+    told();
     Ok(reply)
 }

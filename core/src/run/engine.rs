@@ -63,7 +63,7 @@ pub struct Outcome {
     pub asked: u64,
     /// Tries that were repeated.
     pub retries: u64,
-    /// Questions without a reply after all tries.
+    /// Questions without a reply after all tries, and requests of metrics likewise.
     pub failed: u64,
     /// Questions that were never asked.
     pub missing: u64,
@@ -396,6 +396,7 @@ impl<'a> Job<'a> {
             failed +=
                 scores.records.iter().filter(|record| record.answer.state == AnswerState::Failed).count()
                     as u64;
+            failed += scores.unanswered;
             missing += scores.missing;
             samples.extend(scores.records.into_iter().filter(|record| sampled.contains(&record.question.id)));
             self.progress.advance(1);

@@ -11,7 +11,7 @@ use crate::fault::{Cause, Fault};
 use crate::prompt::Prompt;
 use crate::question::{Question, Reasons};
 use crate::record::{Answer, AnswerState, Record, Score};
-use crate::reply::{Finish, Replies, Reply};
+use crate::reply::{Finish, Key, Replies, Reply};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,6 +30,8 @@ pub struct ArmScores {
     pub dropped: Reasons,
     /// Requests that have no outcome yet.
     pub missing: u64,
+    /// Requests of metrics to other models that got no reply.
+    pub unanswered: u64,
 }
 
 /// Whose prompts stand in the records: they are large, and scoring rarely looks at them.
@@ -59,8 +61,13 @@ pub fn score_arm(
     arm: &Arm,
     prompts: &Prompts<'_>,
 ) -> Result<ArmScores, Fault> {
-    let mut scored =
-        ArmScores { records: Vec::new(), scores: BTreeMap::new(), dropped: Reasons::new(), missing: 0 };
+    let mut scored = ArmScores {
+        records: Vec::new(),
+        scores: BTreeMap::new(),
+        dropped: Reasons::new(),
+        missing: 0,
+        unanswered: 0,
+    };
     let mut items = ItemReader::open(folder, arm.control == Some(Control::Mirror))?;
     loop {
         let chunk: Vec<Item> = items.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
@@ -80,10 +87,12 @@ pub fn score_arm(
         }
     }
     scored.records.sort_by(|a, b| a.question.id.cmp(&b.question.id).then(a.trial.cmp(&b.trial)));
+    let mut unanswered = BTreeSet::new();
     for name in desk.parts.metrics.keys() {
-        let scores = score_metric(desk, name, &scored.records)?;
+        let scores = score_metric(desk, name, &scored.records, &mut unanswered)?;
         scored.scores.insert(name.clone(), scores);
     }
+    scored.unanswered = unanswered.len() as u64;
     Ok(scored)
 }
 
@@ -159,7 +168,12 @@ fn read(desk: &Desk<'_>, question: &Question, reply: &Reply) -> Result<Answer, F
         .map_err(|fault| fault.within(format!("reading the reply to {}", question.id)))
 }
 
-fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<Option<Score>>, Fault> {
+fn score_metric(
+    desk: &Desk<'_>,
+    name: &str,
+    records: &[Record],
+    unanswered: &mut BTreeSet<(String, Key)>,
+) -> Result<Vec<Option<Score>>, Fault> {
     let (metric, _) = &desk.parts.metrics[name];
     let asker = metric.pool().map_or_else(|| format!("metric:{name}"), |pool| format!("metrics:{pool}"));
     let mut replies = Replies::default();
@@ -172,11 +186,16 @@ fn score_metric(desk: &Desk<'_>, name: &str, records: &[Record]) -> Result<Vec<O
         if rounds == consult::MAX_ROUNDS {
             return Err(Fault::internal(format!("metric '{name}' still consults after {rounds} rounds")));
         }
-        if !consult::answer(desk, &asker, needs, &mut replies)? {
+        match consult::open(desk, &asker, &needs, &replies)? {
+            0 => {}
+            open => desk.progress.stage("consult", open),
+        }
+        if !consult::answer(desk, &asker, needs, &mut replies, &|| desk.progress.advance(1))? {
             break;
         }
         rounds += 1;
     }
+    unanswered.extend(replies.without_reply().map(|key| (asker.clone(), key.clone())));
     records
         .par_iter()
         .map(|record| {

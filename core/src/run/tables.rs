@@ -194,8 +194,16 @@ impl Tables<'_> {
             .iter()
             .filter_map(|index| scores[*index].as_ref().map(|score| (&arm.records[*index], score)))
             .collect();
-        let robust = self.run.intervals == Intervals::Robust;
-        if robust && is_plain_mean(&of) { Ok(mean(&of)) } else { self.bootstrapped(metric, &of) }
+        if !is_plain_mean(&of) {
+            return self.bootstrapped(metric, &of);
+        }
+        if self.run.intervals == Intervals::Robust {
+            return Ok(mean(&of));
+        }
+        let drawn = self.bootstrapped(metric, &of)?;
+        // Replicates that are all alike say that nothing varied, not that nothing is uncertain.
+        let varied = drawn.interval.is_some_and(|[low, high]| high > low);
+        Ok(if varied { drawn } else { mean(&of) })
     }
 
     fn bootstrapped(&self, metric: &dyn Metric, of: &[(&Record, &Score)]) -> Result<Summary, Fault> {

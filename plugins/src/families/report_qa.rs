@@ -48,7 +48,7 @@ impl Validator {
 situs_core::component! {
     /// Writes spatial questions from radiology reports with models as writer, validator and labeller, and asks them.
     ///
-    /// Needs tables [models.writer], [models.validator] and, with `label`, [models.labeller], and a data set with reports.
+    /// Needs tables `[models.writer]`, `[models.validator]` and, with `label`, `[models.labeller]`, and a data set with reports.
     family "report-qa";
     pub struct ReportQa {
         /// Fewest pairs that the writer is asked for.

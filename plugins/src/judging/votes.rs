@@ -92,6 +92,7 @@ fn verdict(entry: &Object) -> Option<bool> {
 mod tests {
     use super::Vote::{Absent, No, Unknown, Yes};
     use super::*;
+    use proptest::prelude::Strategy as _;
 
     fn list(entries: &[(i64, &str)]) -> String {
         let entries =
@@ -132,6 +133,28 @@ mod tests {
     fn contradictions_are_unknown_and_repetitions_are_fine() {
         let twice = list(&[(1, "true"), (1, "true"), (2, "true"), (2, "false")]);
         assert_eq!(read_votes(&twice, 2, Matching::Index), [Yes, Unknown]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_reply_gives_one_vote_an_item(
+            text in proptest::prop_oneof![
+                proptest::arbitrary::any::<String>(),
+                proptest::collection::vec(
+                    proptest::sample::select(vec![
+                        "{", "}", "[", "]", ",", ":", "\"", "'", "\\", "index", "is_correct", "true", "False", "1", "2",
+                        "9", "-1", "null", "<think>", "</think>", "```json\n", "é", " ",
+                    ]),
+                    0..40,
+                )
+                .prop_map(|pieces| pieces.concat()),
+            ],
+            count in 0usize..5,
+        ) {
+            for matching in [Matching::Index, Matching::Position] {
+                proptest::prop_assert_eq!(read_votes(&text, count, matching).len(), count);
+            }
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ situs_core::component! {
         pub null: MissingVote = MissingVote::Against,
         /// Votes that make an answer correct. Not set: more than half of those that count.
         pub quorum: Option<usize> = None,
+        /// Votes that must have been given: an answer with fewer is left out, as its n shows.
+        pub fewest: usize = 0,
         /// `item`: votes on one item are counted together. `row`: votes in one row of the judges' lists, whatever items
         /// they are about; items beyond the shortest list are left out. Published figures were made so.
         pub join: Join = Join::Item,
@@ -51,7 +53,11 @@ impl MetricSpec for Jury {
         if self.quorum.is_some_and(|quorum| !(1..=judges).contains(&quorum)) {
             return Err(Fault::config(format!("must be 1 to the number of judges, {judges}")).at("quorum"));
         }
-        Ok(Box::new(Sitting { panel, null: self.null, quorum: self.quorum, join: self.join }))
+        if self.fewest > judges {
+            return Err(Fault::config(format!("must be at most the number of judges, {judges}")).at("fewest"));
+        }
+        let Self { null, quorum, fewest, join, .. } = *self;
+        Ok(Box::new(Sitting { panel, null, quorum, fewest, join }))
     }
 }
 
@@ -59,6 +65,7 @@ struct Sitting {
     panel: Panel,
     null: MissingVote,
     quorum: Option<usize>,
+    fewest: usize,
     join: Join,
 }
 
@@ -67,7 +74,8 @@ impl Sitting {
     fn verdict(&self, votes: &[Vote]) -> Option<bool> {
         let count = |vote: Vote| votes.iter().filter(|own| **own == vote).count();
         let (yes, silent) = (count(Vote::Yes), count(Vote::Unknown) + count(Vote::Absent));
-        if votes.is_empty() || self.join == Join::Row && count(Vote::Absent) > 0 {
+        let too_few = votes.is_empty() || votes.len() - silent < self.fewest;
+        if too_few || self.join == Join::Row && count(Vote::Absent) > 0 {
             return None;
         }
         let counting = match self.null {
@@ -91,7 +99,8 @@ impl Metric for Sitting {
             Some(quorum) => format!("{quorum} of {}", self.panel.raters().len()),
             None => "majority".to_owned(),
         };
-        Some(format!("rule:{rule}|null:{null}|{}", self.panel.signature()))
+        let fewest = if self.fewest > 0 { format!("|fewest:{}", self.fewest) } else { String::new() };
+        Some(format!("rule:{rule}|null:{null}{fewest}|{}", self.panel.signature()))
     }
 
     fn pool(&self) -> Option<&str> {

@@ -74,9 +74,9 @@ situs_core::component! {
         pub model: SlicesFor = SlicesFor::Lingshu,
         /// Number of slices; 1 shows the middle one.
         pub frames: Option<usize> = None,
-        /// Value of black and of white in Hounsfield units for red, green and blue: [[-1024, 1024], [-135, 215], [0, 80]].
+        /// Value of black and of white in Hounsfield units for red, green and blue: `[[-1024, 1024], [-135, 215], [0, 80]]`.
         pub windows: Option<[[f64; 2]; 3]> = None,
-        /// Columns and rows of a picture, the slice stretched to them; [0, 0]: those of the scan.
+        /// Columns and rows of a picture, the slice stretched to them; `[0, 0]`: those of the scan.
         pub size: Option<[u32; 2]> = None,
         /// Text before the pictures; empty: none.
         pub before: Option<String> = None,

@@ -31,15 +31,18 @@ const ENDINGS: [&[(&str, &str)]; 4] = [
     &[],
 ];
 
+/// Words that one thing is called by.
+type Names = Box<[Box<str>]>;
+
 /// Words, their meanings, and the names of each meaning.
 #[derive(Debug)]
 pub struct WordNet {
     /// By part of speech: a word's meanings, as indices into `meanings`.
     words: [HashMap<Box<str>, Box<[u32]>>; 4],
     /// By part of speech: base forms of irregular ones.
-    exceptions: [HashMap<Box<str>, Box<[Box<str>]>>; 4],
+    exceptions: [HashMap<Box<str>, Names>; 4],
     /// Names of each meaning, in WordNet's own case, those of several words left out.
-    meanings: Vec<Box<[Box<str>]>>,
+    meanings: Vec<Names>,
     digest: String,
 }
 
@@ -159,7 +162,7 @@ fn word_of(line: &str, places: &HashMap<u64, u32>) -> Option<(Box<str>, Box<[u32
 }
 
 /// One line of an exception file: `form base*`.
-fn irregular(line: &str) -> Option<(Box<str>, Box<[Box<str>]>)> {
+fn irregular(line: &str) -> Option<(Box<str>, Names)> {
     let mut fields = split(line);
     Some((fields.next()?.into(), fields.map(Box::from).collect()))
 }

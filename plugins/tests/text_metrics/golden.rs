@@ -89,8 +89,12 @@ fn matches_and_f1_are_those_of_squad() {
 #[test]
 fn words_are_those_of_each_program() {
     let Some(lines) = golden() else { return };
-    for pair in of_kind(&lines, "pair") {
-        for (text, side) in [(texts(pair).0, "pred"), (texts(pair).1, "ref")] {
+    // The longest texts come without their words.
+    let with_words = || of_kind(&lines, "pair").filter(|pair| pair["tokens"]["t13a_pred"].is_string());
+    assert!(with_words().count() >= 35);
+    for pair in with_words() {
+        let (prediction, reference) = texts(pair);
+        for (text, side) in [(prediction, "pred"), (reference, "ref")] {
             let expected = |rule: &str| &pair["tokens"][format!("{rule}_{side}")];
             let place = &pair["id"];
             assert_eq!(json!(tokens_13a(text)), *expected("t13a"), "{place}");

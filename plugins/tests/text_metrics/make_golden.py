@@ -46,6 +46,8 @@ ODD = [
     ("a, b,\n", "a , b"), ("''quoted''", "\"quoted\""), ("nationally rationalization", "national ration"),
     ("generalli logically archaeology", "general logic archaeolog"), ("oed ying yyying", "oe y"), ("*ded ***ding", "d"),
     ("good good good bad", "well good"), ("quick fast car", "auto rapid speedy"), ("doctor's physicians", "doctor physician"),
+    ("\u00bdd'ye \u00b2cannot Cannot wanna\x1c", "d 'ye can not wan na"), ("to Anterior. \x1c ", "anterior. to"),
+    ("'word '\u093ex \u093e's 'Tis 'twas GONNA lemme-gimme", "' word tis twas gon na lem me gim me"),
 ]
 
 

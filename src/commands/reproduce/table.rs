@@ -63,10 +63,12 @@ pub(super) fn row<'a>(
 }
 
 pub(super) fn text(table: &Published, rows: &[Row<'_>]) -> String {
-    let mut text = format!(
-        "{}\n{}; figures of {} unless a cell names another system\n\n",
-        table.title, table.source, table.system
-    );
+    let whose = if table.cells.iter().all(|cell| cell.system.is_some()) {
+        "each cell is of the system that it names".to_owned()
+    } else {
+        format!("figures of {} unless a cell names another system", table.system)
+    };
+    let mut text = format!("{}\n{}; {whose}\n\n", table.title, table.source);
     let digits = |value: f64| if value.abs() < 1.0 { format!("{value:.3}") } else { format!("{value:.2}") };
     let lines = rows
         .iter()

@@ -36,7 +36,7 @@ pub(super) fn ask(
         };
         match guarded("the family", Cause::Internal, || desk.parts.family.ask(&cx))? {
             Asked::Needs(needs) => {
-                if !consult::answer(desk, "family", needs, &mut replies)? {
+                if !consult::answer(desk, "family", needs, &mut replies, &|| ())? {
                     return Err(Fault::data("a consultation got no reply after all tries"));
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::{Report, ReportQa, Validator};
 use crate::datasets::ct_rate::pairs::Pair;
+use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::Serialize;
 use situs_core::build_context::BuildContext;
@@ -51,7 +52,7 @@ impl Prompts {
             Validator::Paper => VALIDATOR_PAPER,
         };
         let mut environment = Environment::new();
-        environment.add_filter("quoted", |text: &str| serde_json::Value::from(text).to_string());
+        environment.add_filter("quoted", quoted);
         let mut digest = Digest::new("situs-report-qa-prompts-1");
         for (name, own, built_in) in [
             ("writer_prompt", &spec.writer_prompt, WRITER),
@@ -85,7 +86,7 @@ impl Prompts {
     }
 
     pub(super) fn writer(&self, report: &Report<'_>, spec: &ReportQa, again: u32) -> Result<String, Fault> {
-        let Report { findings, impressions } = report;
+        let Report { findings, impressions } = *report;
         let (fewest, most) = (spec.fewest, spec.most);
         self.filled("writer_prompt", context! { findings, impressions, fewest, most, again })
     }
@@ -96,12 +97,12 @@ impl Prompts {
         pairs: &[Numbered<'_>],
         again: u32,
     ) -> Result<String, Fault> {
-        let Report { findings, impressions } = report;
-        self.filled("validator_prompt", context! { findings, impressions, pairs, again })
+        let Report { findings, impressions } = *report;
+        self.filled("validator_prompt", context! { findings, impressions, pairs => Serde(pairs), again })
     }
 
     pub(super) fn labeller(&self, pair: &Pair, again: u32) -> Result<String, Fault> {
-        let (question, answer) = (&pair.question, &pair.answer);
+        let (question, answer) = (pair.question.as_str(), pair.answer.as_str());
         self.filled("labeller_prompt", context! { question, answer, again })
     }
 
@@ -125,4 +126,9 @@ fn read(path: &Path) -> Result<String, Fault> {
         return Err(Fault::config(what));
     }
     std::fs::read_to_string(path).map_err(|error| file_fault("read", path, &error))
+}
+
+/// A text as JSON: what stands in a report cannot end the quotes it stands in.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
