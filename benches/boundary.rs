@@ -105,7 +105,7 @@ fn questions(criterion: &mut Criterion, sides: &[(&str, &Registry)]) -> Result<(
     for (side, registry) in sides {
         let dataset: Arc<dyn Dataset> = Arc::from(build::<dyn Dataset>(registry, json!({}))?);
         let volumes = VolumeStore::new(Arc::clone(&dataset), 1 << 30, false);
-        let room = RunMedia { volumes, pictures: MediaStore::new(folder.clone()) };
+        let room = RunMedia::new(volumes, MediaStore::new(folder.clone()));
         let case = dataset.case(0)?;
         let entry = catalogue_entry(&case, &room.volumes)?;
         let catalogue = Catalogue { digest: "d".to_owned(), cases: vec![entry.clone()] };

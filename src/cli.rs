@@ -8,8 +8,8 @@ use std::path::PathBuf;
 #[command(name = "situs", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 all scored; 1 internal error or full disk; 2 usage, config, locked, drifted or unwritable run\n\
-folder; 3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison found\n\
-differences; 130 interrupted (the same command resumes)."
+folder; 3 finished with failed requests; 4 data missing or damaged; 5 backend unreachable; 6 a comparison or audit\n\
+found differences; 130 interrupted (the same command resumes)."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -30,6 +30,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Write the questions and pictures of a config without asking any model
     Build(BuildArgs),
+    /// Look for items that are ambiguous, unanswerable or answerable without a picture
+    ///
+    /// Prints what each lint found, with examples, and how far readers without pictures get: textbook anatomy (prior), the
+    /// middle option (median), and the other patients of the data set (textbook). No model of the config is asked.
+    /// Exit code 6: some lint found an item.
+    Audit(AuditArgs),
     /// Read the replies of a run folder again and write its scores and report anew
     Score(ScoreArgs),
     /// List the components
@@ -129,9 +135,10 @@ pub(crate) struct PlanArgs {
     /// Times that each question is asked
     #[arg(long, value_name = "N", visible_alias = "epochs")]
     pub(crate) trials: Option<u32>,
-    /// Control, e.g. `mirror` for the counter-prior control
-    #[arg(long, value_name = "NAME")]
-    pub(crate) control: Option<String>,
+    /// Ask every arm once more under a control, as an arm of its own: no-image, blank, wrong-patient, mirror,
+    /// shuffled-slices, shuffled-options (repeatable; `none`: those of the config are left out)
+    #[arg(long, value_name = "KIND")]
+    pub(crate) control: Vec<String>,
     /// Run folder (default: runs/ and the config's name)
     #[arg(long, short, value_name = "DIR", visible_alias = "log-dir", alias = "log_dir")]
     pub(crate) output: Option<PathBuf>,
@@ -181,6 +188,15 @@ pub(crate) struct RunArgs {
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub(crate) plan: PlanArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// Examples to print of each lint
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) examples: usize,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use crate::case::{Case, VolumeRef};
 use crate::fault::Fault;
 use crate::prompt::ImageRef;
+use crate::structure::OtherPatients;
 use crate::volume::{Segmentation, Volume};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,4 +38,14 @@ pub trait Media: Sync {
 
     /// Path of a stored picture or volume, for programs that read files.
     fn path(&self, digest: &str) -> Result<PathBuf, Fault>;
+
+    /// Measurements of the patients that a question, named by its id, does not show: never the one asked about.
+    ///
+    /// # Errors
+    /// Unsupported by default; a question that is not planned.
+    fn other_patients(&self, question: &str) -> Result<OtherPatients, Fault> {
+        Err(Fault::unsupported(format!(
+            "nothing is known here of the patients that question {question} does not show"
+        )))
+    }
 }

@@ -20,6 +20,8 @@ pub use crate::record::{Answer, AnswerState, Record, Score, Scored, Summary};
 pub use crate::registry::BuildContext;
 pub use crate::reply::{Consultation, Finish, Key, Replies, Reply, Request, Sampling, Tokens};
 pub use crate::sampler::{Pick, Row, Sampler, SamplerSpec, TableCard};
-pub use crate::structure::{Catalogue, CatalogueEntry, Grid, Measured, Section, Structure, Warning};
+pub use crate::structure::{
+    Catalogue, CatalogueEntry, Grid, Measured, OtherPatients, Section, Structure, Warning,
+};
 pub use crate::volume::{Segmentation, Volume};
 pub use serde::{Deserialize, Serialize};

@@ -153,6 +153,27 @@ pub struct Catalogue {
     pub cases: Vec<CatalogueEntry>,
 }
 
+/// The patients of a data set that a question is not about: what a reader of books may know.
+#[derive(Debug, Clone)]
+pub struct OtherPatients {
+    catalogue: std::sync::Arc<Catalogue>,
+    /// Patients that the question shows.
+    shown: std::collections::BTreeSet<String>,
+}
+
+impl OtherPatients {
+    /// Everybody but the patients of these cases.
+    pub fn of(catalogue: std::sync::Arc<Catalogue>, cases: &[String]) -> Self {
+        let shown = cases.iter().filter_map(|case| Some(catalogue.entry(case)?.cluster.clone())).collect();
+        Self { catalogue, shown }
+    }
+
+    /// Their measurements, in data set order.
+    pub fn entries(&self) -> impl Iterator<Item = &CatalogueEntry> {
+        self.catalogue.cases.iter().filter(|entry| !self.shown.contains(&entry.cluster))
+    }
+}
+
 impl Catalogue {
     /// The entry of a case.
     pub fn entry(&self, case: &str) -> Option<&CatalogueEntry> {

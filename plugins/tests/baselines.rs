@@ -262,3 +262,14 @@ fn the_atlas_covers_every_class_of_totalsegmentator() {
         assert!(level.is_some() || depth.is_some(), "{name} is not in the atlas");
     }
 }
+
+#[test]
+fn the_median_picker_takes_the_middle_of_numbers_and_ranges() {
+    let of = |options: &[&str], draw| answer("median", &request(Prompt::text("q"), options, draw)).unwrap();
+    assert_eq!(of(&["9.0 cm", "2.0 cm", "4.0 cm"], 0), "4.0 cm");
+    let four = ["10 mm", "1 mm", "3 mm", "5 mm"];
+    assert_eq!((of(&four, 0), of(&four, u64::MAX)), ("3 mm".into(), "5 mm".into()), "either of two");
+    assert_eq!(of(&["10 ml or more", "below 2 ml", "2 to below 10 ml"], 0), "2 to below 10 ml");
+    assert_eq!(of(&["the liver", "the spleen"], u64::MAX), "the spleen", "without an order it guesses");
+    assert_eq!(of(&[], 0), "");
+}

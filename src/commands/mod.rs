@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod audit;
 mod build;
 mod describe;
 mod doctor;
@@ -39,6 +40,7 @@ pub(crate) fn dispatch(arguments: Cli) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Run(args) => run::run(&args, &known, json),
         Command::Build(args) => build::build(&args, &known, json),
+        Command::Audit(args) => audit::audit(&args, &known, json),
         Command::Score(args) => score::score(&args, &known, json),
         Command::List { kind } => list::list(kind.as_deref(), &known, json),
         Command::Describe { kind, name } => describe::describe(&kind, &name, &known, json),

@@ -1,12 +1,11 @@
 //! From flags to a run: config with overrides, run folder, and a stop switch on Ctrl-C and SIGTERM.
 
 use super::run_folder::{default_folder, load_config};
-use super::unknown;
 use crate::cli::{PlanArgs, RunArgs};
 use crate::exit::Failure;
 use crate::output;
 use serde_json::Value;
-use situs_core::config::{Overrides, RunConfig};
+use situs_core::config::{Control, Overrides, RunConfig};
 use situs_core::fault::Fault;
 use situs_core::registry::{Kind, Params, Registry, detect};
 use situs_core::run::{Exit, RunOptions};
@@ -38,13 +37,11 @@ pub(super) fn plan(args: &PlanArgs, asked: Option<&RunArgs>, registry: &Registry
     if let Some(trials) = args.trials {
         overrides.push(&format!("run.trials={trials}"))?;
     }
-    if let Some(control) = &args.control {
-        let mirrored = match control.as_str() {
-            "none" => false,
-            "mirror" => true,
-            other => return Err(unknown("control", other, &["none", "mirror"]).into()),
-        };
-        overrides.push(&format!("run.mirrored={mirrored}"))?;
+    if !args.control.is_empty() {
+        let named: Vec<&String> = args.control.iter().filter(|name| *name != "none").collect();
+        let controls = named.into_iter().map(|name| Control::parse(name)).collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<String> = controls.iter().map(|control| format!("\"{control}\"")).collect();
+        overrides.push(&format!("run.controls=[{}]", names.join(", ")))?;
     }
     for set in &args.set {
         overrides.push(set)?;

@@ -62,7 +62,7 @@ pub(super) fn contrasts(summary: &RunSummary) -> Vec<Vec<String>> {
 }
 
 /// `+0.131 [0.090, 0.171]`.
-fn comparison_text(difference: f64, interval: Option<[f64; 2]>) -> String {
+pub(super) fn comparison_text(difference: f64, interval: Option<[f64; 2]>) -> String {
     let sign = if difference > 0.0 { "+" } else { "" };
     let beside = interval.map_or_else(String::new, |interval| format!(" {}", range(interval)));
     format!("{sign}{}{beside}", number(difference))

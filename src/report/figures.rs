@@ -14,12 +14,12 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Three decimals, or a dash.
-pub(super) fn maybe(value: Option<f64>) -> String {
+pub(crate) fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| NONE.to_owned(), number)
 }
 
 /// `0.665 [0.601, 0.723]`.
-pub(super) fn estimate(summary: &Summary) -> String {
+pub(crate) fn estimate(summary: &Summary) -> String {
     match (summary.value, summary.interval) {
         (Some(value), Some(interval)) => format!("{} {}", number(value), range(interval)),
         (value, _) => maybe(value),

@@ -56,7 +56,8 @@ fn card<'a>(records: &[&'a Record]) -> Option<Card<'a>> {
     let first = records.first()?;
     let question = &first.question;
     // A text-only arm sends no pictures; the card shows those of an arm that does.
-    let shown = records.iter().max_by_key(|record| record.prompt.images().count())?;
+    let most = records.iter().map(|record| record.prompt.images().count()).max()?;
+    let shown = records.iter().find(|record| record.prompt.images().count() == most)?;
     Some(Card {
         id: &question.id,
         template: &question.template,

@@ -1,6 +1,6 @@
 //! The report as one HTML page: no network, no script library, pictures by relative link.
 
-use super::{compared, figures, gallery, profiles};
+use super::{compared, controls, figures, gallery, profiles};
 use crate::published;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -42,6 +42,12 @@ pub(crate) fn html(summary: &RunSummary, samples: &[Record]) -> Result<String, F
         composites: figures::composites(summary),
         comparison_columns: compared::COLUMNS,
         comparisons: summary.comparisons.iter().map(compared::row).collect(),
+        control_columns: controls::COLUMNS,
+        controls: controls::rows(summary),
+        control_note: controls::NOTE,
+        controls_left_out: controls::left_out(summary),
+        repeated_columns: controls::REPEATED_COLUMNS,
+        repeated: controls::repeated(summary),
         contrast_columns: compared::CONTRAST_COLUMNS,
         contrasts: compared::contrasts(summary),
         family: figures::with_short_digests(&summary.family),
@@ -69,6 +75,12 @@ struct Page<'a> {
     composites: Vec<Vec<String>>,
     comparison_columns: [&'static str; 6],
     comparisons: Vec<Vec<String>>,
+    control_columns: [&'static str; 9],
+    controls: Vec<Vec<String>>,
+    control_note: &'static str,
+    controls_left_out: Vec<String>,
+    repeated_columns: [&'static str; 5],
+    repeated: Vec<Vec<String>>,
     contrast_columns: [&'static str; 6],
     contrasts: Vec<Vec<String>>,
     family: String,

@@ -44,6 +44,7 @@ pub(in crate::report) fn summary() -> RunSummary {
         model: name.into(),
         sampler: "greedy".into(),
         stamps,
+        control: None,
         overall: cell(value, interval, 200, failed),
         slices: BTreeMap::from([("mark-only".to_owned(), cell(value, interval, 80, 0))]),
         facets: vec![FacetTable {
@@ -101,6 +102,8 @@ pub(in crate::report) fn summary() -> RunSummary {
             p_holm: Some(0.004),
         }],
         composites: vec![],
+        controls: vec![],
+        repeated: vec![],
         signatures: BTreeMap::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! The tables of a run on a terminal.
 
-use super::compared;
 use super::figures::{self, NONE, estimate, failed, maybe};
 use super::profiles::profiles;
+use super::{compared, controls};
 use crate::cli::TableArgs;
 use crate::output::table;
 use crate::published;
@@ -49,6 +49,26 @@ pub(crate) fn terminal(summary: &RunSummary, tables: &TableArgs) -> Result<Strin
             text,
             "\nPaired differences on the same questions{more}\n{}\n",
             table(&compared::COLUMNS, rows, &[3, 4, 5])
+        );
+    }
+    if !summary.controls.is_empty() {
+        let rows = controls::rows(summary);
+        let _ = write!(
+            text,
+            "\nControls, each beside its plain arm on the same questions\n{}\n{}\n",
+            table(&controls::COLUMNS, rows, &[2, 3, 4, 5, 6, 7, 8]),
+            controls::NOTE
+        );
+        for reason in controls::left_out(summary) {
+            let _ = writeln!(text, "left out      {reason}");
+        }
+    }
+    if !summary.repeated.is_empty() {
+        let rows = controls::repeated(summary);
+        let _ = write!(
+            text,
+            "\nQuestions in the same words about different patients\n{}\n",
+            table(&controls::REPEATED_COLUMNS, rows, &[1, 2, 3, 4])
         );
     }
     for facet in chosen_facets(summary, tables)? {

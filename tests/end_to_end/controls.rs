@@ -70,11 +70,11 @@ model = { use = "random" }
 "#;
 
 /// Every display that can be asked for.
-const ALL_DISPLAYS: &str = r#"family.orientations=["standard_radiological", "standard_neurological", "ras_plus_raw",
+pub const ALL_DISPLAYS: &str = r#"family.orientations=["standard_radiological", "standard_neurological", "ras_plus_raw",
     "ras_plus_transposed", "ras_first_raw", "ras_first_transposed"]"#;
 
 /// Smallest torso that keeps the adrenal glands.
-const SMALL_TORSO: &str = "dataset.shape=[94, 73, 125]";
+pub const SMALL_TORSO: &str = "dataset.shape=[94, 73, 125]";
 
 pub struct Done {
     pub outcome: Outcome,
@@ -127,12 +127,16 @@ impl Done {
 }
 
 pub fn ask(sets: &[&str], folder: &Path) -> Done {
+    ask_config(CONFIG, sets, folder)
+}
+
+pub fn ask_config(config: &str, sets: &[&str], folder: &Path) -> Done {
     let registry = Registry::builtin().unwrap();
     let mut overrides = Overrides::default();
     for set in sets {
         overrides.push(set).unwrap();
     }
-    let config = RunConfig::parse("controls.toml", CONFIG.to_owned(), None, &overrides, &registry).unwrap();
+    let config = RunConfig::parse("controls.toml", config.to_owned(), None, &overrides, &registry).unwrap();
     let options = RunOptions { folder: folder.to_owned(), limit: None, stop: Arc::default() };
     let outcome = run::run(&config, &registry, &options, &Silent).unwrap();
     Done { outcome, records: run::load_records(folder, &registry).unwrap() }
@@ -186,7 +190,7 @@ fn knees_are_read_as_well() {
 }
 
 /// The name of the same voxels in the other run.
-fn other_side(name: &str) -> String {
+pub fn other_side(name: &str) -> String {
     match (name.contains("left"), name.contains("right")) {
         (true, false) => name.replace("left", "right"),
         (false, true) => name.replace("right", "left"),

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod audit;
 mod bad_input;
+mod control_arms;
 mod controls;
 mod ct_spatialvqa;
 mod disk;
@@ -13,10 +15,12 @@ mod native;
 mod orientation;
 mod program;
 mod real_data;
+mod released_rows;
 mod replay;
 mod resume;
 mod server;
 mod spatialmed;
+mod spatialmed_controls;
 #[path = "../../plugins/tests/support/stub_server.rs"]
 mod stub_server;
 

@@ -106,7 +106,8 @@ fn another_config_in_the_same_folder_is_refused_naming_the_difference() {
         (&["--set", "family.most_marks=4"], "family.params.most_marks was 6, is 4"),
         (&["--model", "oracle"], "arms[0].model was"),
         (&["--temperature", "0.7"], "temperature was 0.5, is 0.7"),
-        (&["--control", "mirror"], "run.mirrored was false, is true"),
+        (&["--set", "run.mirrored=true"], "run.mirrored was false, is true"),
+        (&["--control", "mirror"], "arms was"),
     ] {
         refused(
             &run(folder.path(), more).output().unwrap(),

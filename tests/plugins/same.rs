@@ -40,10 +40,10 @@ fn both<S: Slot + ?Sized>(params: Value) -> [Box<S>; 2] {
 
 /// Volumes of a data set, and a folder of pictures that all tests share: equal names are equal files.
 fn room_of(dataset: Box<dyn Dataset>, mirrored: bool) -> RunMedia {
-    RunMedia {
-        volumes: VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, mirrored),
-        pictures: MediaStore::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("toy-media")),
-    }
+    RunMedia::new(
+        VolumeStore::new(Arc::<dyn Dataset>::from(dataset), 1 << 30, mirrored),
+        MediaStore::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("toy-media")),
+    )
 }
 
 /// Volumes and pictures of the data set `toy`.

@@ -3,18 +3,22 @@
 //! A config is parsed twice: once into plain values, once into values with spans. Components are built from the plain
 //! values through the registry; when one refuses, the path in its fault is looked up among the spans.
 
+mod arms;
+mod control;
 mod error;
 mod overrides;
 mod plugins;
 mod run_table;
 
+pub use arms::ArmConfig;
+pub use control::Control;
 pub use error::ConfigError;
 pub use overrides::{Override, Overrides};
 pub use plugins::PluginEntry;
 pub use run_table::{Composite, CompositePart, Intervals, MissingCells, RunTable, Slice};
 
 use crate::fault::{Fault, Segment};
-use crate::registry::{BuildContext, Built, Kind, Params, Registry, Slot, spec_from};
+use crate::registry::{BuildContext, Built, Params, Registry, Slot, spec_from};
 use error::Source;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,19 +34,6 @@ pub struct Located {
     pub params: Params,
     /// Path of their table, e.g. `arm[1].sampler`.
     pub path: Vec<Segment>,
-}
-
-/// One arm: a model with a sampler and a renderer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ArmConfig {
-    /// Name, unique in the run.
-    pub name: String,
-    /// Backend.
-    pub model: Located,
-    /// Decoding rule.
-    pub sampler: Located,
-    /// Prompt renderer.
-    pub renderer: Located,
 }
 
 /// A run as a person wrote it, with command-line overrides applied.
@@ -157,7 +148,7 @@ impl RunConfig {
             name: run.name.clone().unwrap_or_else(|| stem.to_owned()),
             dataset: table_of(root, "dataset")?,
             family: table_of(root, "family")?,
-            arms: arms(root)?,
+            arms: arms::arms(root, &run.controls)?,
             roles: root
                 .get("models")
                 .map_or(Ok(BTreeMap::new()), |table| named_tables(table, "models", false))?,
@@ -247,57 +238,4 @@ fn default_metrics() -> BTreeMap<String, Located> {
             (name.to_owned(), Located { params, path: vec!["metrics".into(), name.into()] })
         })
         .collect()
-}
-
-fn arms(root: &Params) -> Result<Vec<ArmConfig>, Fault> {
-    let one = vec![Value::Object(Params::from_iter([("name".to_owned(), Value::from("main"))]))];
-    let list = match root.get("arm") {
-        None => &one,
-        Some(Value::Array(list)) if !list.is_empty() => list,
-        Some(_) => return Err(Fault::config("expected one or more [[arm]] tables").at("arm")),
-    };
-    let mut arms: Vec<ArmConfig> = Vec::new();
-    for (index, arm) in list.iter().enumerate() {
-        let named = |fault: Fault| fault.at(index).at("arm");
-        let Value::Object(arm) = arm else {
-            return Err(named(Fault::config("expected a table")));
-        };
-        let known = ["name", Kind::Model.name(), Kind::Sampler.name(), Kind::Renderer.name()];
-        if let Some(key) = arm.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(named(
-                Fault::config(format!("unknown field `{key}`"))
-                    .at(key.as_str())
-                    .help(format!("known: {}", known.join(", "))),
-            ));
-        }
-        let Some(Value::String(name)) = arm.get("name") else {
-            return Err(named(Fault::config("an arm needs a `name`")));
-        };
-        if arms.iter().any(|other| other.name == *name) {
-            return Err(named(Fault::config(format!("two arms are called '{name}'")).at("name")));
-        }
-        let part = |kind: Kind| -> Result<Located, Fault> {
-            match arm.get(kind.name()) {
-                Some(Value::Object(params)) => Ok(Located {
-                    params: params.clone(),
-                    path: vec!["arm".into(), index.into(), kind.name().into()],
-                }),
-                Some(other) => {
-                    Err(named(Fault::config(format!("expected a table, found {other}")).at(kind.name())))
-                }
-                None if kind == Kind::Sampler && !root.contains_key("sampler") => Ok(Located {
-                    params: default_sampler().as_object().cloned().unwrap_or_default(),
-                    path: vec!["sampler".into()],
-                }),
-                None => table_of(root, kind.name()),
-            }
-        };
-        arms.push(ArmConfig {
-            name: name.clone(),
-            model: part(Kind::Model)?,
-            sampler: part(Kind::Sampler)?,
-            renderer: part(Kind::Renderer)?,
-        });
-    }
-    Ok(arms)
 }

@@ -1,5 +1,6 @@
 //! The `[run]` table: how many questions, which tables, how stubborn.
 
+use super::Control;
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ crate::component_table! {
         pub trials: u32 = 1,
         /// Show every volume mirrored left to right, with the names' sides swapped: a reader of priors fails.
         pub mirrored: bool = false,
+        /// Controls under which every plain arm is asked once more, as an arm of its own: no-image, blank,
+        /// wrong-patient, mirror, shuffled-slices, shuffled-options.
+        pub controls: Vec<Control> = Vec::new(),
         /// Facets with a table of their own in summary and report; empty: every facet with two to 24 levels.
         pub facets: Vec<String> = Vec::new(),
         /// Named parts of the questions with a figure of their own.
@@ -58,6 +62,11 @@ impl RunTable {
         }
         if self.questions == Some(0) {
             return Err(Fault::config("must be at least 1, found 0").at("questions"));
+        }
+        if let Some(twice) =
+            self.controls.iter().enumerate().find(|(at, one)| self.controls[..*at].contains(one))
+        {
+            return Err(Fault::config(format!("'{}' is named twice", twice.1)).at(twice.0).at("controls"));
         }
         if self.max_connections == Some(0) {
             return Err(Fault::config("must be at least 1, found 0").at("max_connections"));

@@ -56,10 +56,10 @@ impl Room {
     pub(super) fn new(dataset: Arc<dyn Dataset>, mirrored: bool) -> Result<Self, Fault> {
         let folder = Passing::new()?;
         Ok(Self {
-            media: RunMedia {
-                volumes: VolumeStore::new(dataset, BUDGET, mirrored),
-                pictures: MediaStore::new(folder.path().join("media")),
-            },
+            media: RunMedia::new(
+                VolumeStore::new(dataset, BUDGET, mirrored),
+                MediaStore::new(folder.path().join("media")),
+            ),
             _folder: folder,
         })
     }

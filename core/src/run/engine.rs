@@ -1,31 +1,33 @@
 //! The three jobs of a run: plan and draw, ask, score. All of them pick up where an earlier process stopped.
 
+use super::control::{Cases as Shown, Donors};
 use super::desk::{Counts, Desk};
 use super::execute::execute;
 use super::exit::{Exit, RunError};
-use super::folder::{RunFolder, read_json, write_json, write_whole};
+use super::folder::{RunFolder, read_json, write_json};
 use super::gate::{Gate, Patience};
 use super::journal::Journal;
-use super::lanes::{in_lanes, lanes};
 use super::manifest::{Manifest, base_of};
 use super::media::RunMedia;
 use super::media_store::MediaStore;
 use super::parts::Parts;
 use super::plan::{
-    Cases, PlanFile, QuestionReader, check_data, earlier_plan, file_times, list_cases, measure, write_plan,
+    Cases, ItemReader, Mirror, PlanFile, QuestionReader, check_data, earlier_plan, file_times, list_cases,
+    measure, write_plan,
 };
+use super::population::Population;
 use super::progress::Progress;
+use super::reliance;
 use super::score::{Prompts, score_arm};
 use super::scores_file::ScoresFile;
 use super::stopwatch::{Decoding, Spent};
 use super::summary::{CompositeFigure, RunSummary};
 use super::tables::{PairedValues, Tables, paired_values};
 use crate::case::Case;
-use crate::config::RunConfig;
+use crate::config::{Control, RunConfig};
 use crate::digest::Draw;
 use crate::fault::Fault;
-use crate::prompt::Part;
-use crate::question::Question;
+use crate::media::Media;
 use crate::record::{AnswerState, Record};
 use crate::registry::Registry;
 use crate::volume::VolumeStore;
@@ -36,8 +38,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// Questions drawn together by `build`.
-const DRAWN_TOGETHER: usize = 32;
 /// Questions whose records are handed to reports, each with all arms.
 const SAMPLED_QUESTIONS: usize = 48;
 
@@ -93,81 +93,6 @@ pub struct Timings {
     pub decoding: BTreeMap<String, Decoding>,
 }
 
-/// Plans a run and draws all pictures without asking any model.
-///
-/// # Errors
-/// As [`run`].
-pub fn build(
-    config: &RunConfig,
-    registry: &Registry,
-    options: &RunOptions,
-    progress: &dyn Progress,
-) -> Result<PlanFile, RunError> {
-    let parts = Parts::build(config, registry)?;
-    let job = Job::open(config, parts, options, progress)?;
-    let mut clock = Clock::default();
-    job.with_desk(|desk, store| {
-        let (plan, cases) = job.plan(desk, store, &mut clock)?;
-        progress.stage("draw", plan.counts.selected);
-        write_prompts(desk, &options.folder, &cases)?;
-        Ok(plan)
-    })
-}
-
-/// One line of `prompts.jsonl`: what one renderer makes of one question.
-#[derive(Serialize)]
-struct Drawn<'a> {
-    question: &'a str,
-    renderer: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parts: Option<&'a [Part]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'a Fault>,
-}
-
-/// Draws every question with every renderer and writes `prompts.jsonl`: which text and pictures belong to which
-/// question, for programs that ask models by themselves.
-fn write_prompts(desk: &Desk<'_>, folder: &Path, cases: &BTreeMap<String, Case>) -> Result<(), RunError> {
-    let mut questions = QuestionReader::open(folder)?;
-    write_whole(&folder.join("prompts.jsonl"), |out| {
-        loop {
-            let chunk: Vec<Question> = questions
-                .by_ref()
-                .take(DRAWN_TOGETHER)
-                .collect::<Result<_, Fault>>()
-                .map_err(std::io::Error::other)?;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            let lines: Vec<Vec<u8>> =
-                in_lanes(&chunk, lanes(), |question| drawn_lines(desk, question, cases));
-            for line in lines {
-                out.write_all(&line)?;
-            }
-            desk.progress.advance(chunk.len() as u64);
-        }
-    })?;
-    Ok(())
-}
-
-fn drawn_lines(desk: &Desk<'_>, question: &Question, cases: &BTreeMap<String, Case>) -> Vec<u8> {
-    let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.get(name)).collect();
-    let mut lines = Vec::new();
-    for renderer in &desk.parts.renderers {
-        let prompt = renderer.renderer.render(&shown, question, desk.media);
-        let line = Drawn {
-            question: &question.id,
-            renderer: &renderer.identity.name,
-            parts: prompt.as_ref().ok().map(|prompt| prompt.parts.as_slice()),
-            fault: prompt.as_ref().err(),
-        };
-        if serde_json::to_writer(&mut lines, &line).is_ok() {
-            lines.push(b'\n');
-        }
-    }
-    lines
-}
-
 /// Runs everything that is missing and scores everything that is there.
 ///
 /// # Errors
@@ -181,14 +106,15 @@ pub fn run(
     let parts = Parts::build(config, registry)?;
     let job = Job::open(config, parts, options, progress)?;
     let mut clock = Clock::default();
-    job.with_desk(|desk, store| {
-        let (plan, cases) = job.plan(desk, store, &mut clock)?;
+    job.with_desk(|desk, stores| {
+        let (plan, cases) = job.plan(desk, stores, &mut clock)?;
         let requests = plan.counts.selected * desk.parts.arms.len() as u64 * u64::from(desk.trials);
         progress.stage("ask", requests);
-        let asked = clock.time("ask", || execute(desk, QuestionReader::open(&options.folder)?, &cases));
+        let items = ItemReader::open(&options.folder, plan.mirrored_sha256.is_some())?;
+        let asked = clock.time("ask", || execute(desk, items, &cases));
         clock.write(desk, &options.folder)?;
         asked?;
-        store.clear();
+        stores.clear();
         let outcome = clock.time("score", || job.score(desk, &plan))?;
         clock.write(desk, &options.folder)?;
         Ok(outcome)
@@ -260,6 +186,24 @@ fn recorded<T>(
     job.with_desk(|desk, _| work(&job, desk))
 }
 
+/// The volumes of a run.
+pub(super) struct Stores<'a> {
+    plain: &'a VolumeStore,
+    /// Who they are.
+    pub(super) population: &'a Population,
+    /// The same patients mirrored, where some arm shows them, and the way there.
+    mirror: Option<(&'a VolumeStore, &'a dyn Media)>,
+}
+
+impl Stores<'_> {
+    fn clear(&self) {
+        self.plain.clear();
+        if let Some((store, _)) = self.mirror {
+            store.clear();
+        }
+    }
+}
+
 /// A run on its folder.
 pub(super) struct Job<'a> {
     locked: RunFolder,
@@ -293,13 +237,22 @@ impl<'a> Job<'a> {
 
     pub(super) fn with_desk<T>(
         &self,
-        work: impl FnOnce(&Desk<'_>, &VolumeStore) -> Result<T, RunError>,
+        work: impl FnOnce(&Desk<'_>, &Stores<'_>) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         let run = &self.manifest.run;
-        let media = RunMedia {
-            volumes: VolumeStore::new(Arc::clone(&self.parts.dataset), run.cache_mb << 20, run.mirrored),
-            pictures: MediaStore::new(self.locked.file("media")),
-        };
+        let mirror = self.parts.under(Control::Mirror);
+        let budget = (run.cache_mb << 20) / if mirror { 2 } else { 1 };
+        let store = |mirrored| Arc::new(VolumeStore::new(Arc::clone(&self.parts.dataset), budget, mirrored));
+        let (volumes, mirrored) = (store(run.mirrored), mirror.then(|| store(true)));
+        let pictures = Arc::new(MediaStore::new(self.locked.file("media")));
+        let folder = self.locked.path().to_owned();
+        let population =
+            Arc::new(Population::new(Arc::clone(&self.parts.dataset), Arc::clone(&volumes), folder));
+        let media = RunMedia::of_run(&volumes, &pictures, &population);
+        let in_mirror = mirrored.as_ref().map(|volumes| RunMedia::of_run(volumes, &pictures, &population));
+        let in_mirror: Option<&dyn Media> = in_mirror.as_ref().map(|media| media as &dyn Media);
+        let stores =
+            Stores { plain: &volumes, population: &population, mirror: mirrored.as_deref().zip(in_mirror) };
         let (journal, index) = Journal::open(&self.locked.file("journal.jsonl"))?;
         let gates = self
             .parts
@@ -324,34 +277,55 @@ impl<'a> Job<'a> {
             fatal: Mutex::new(None),
             counts: Counts::default(),
         };
-        let outcome = work(&desk, &media.volumes);
+        let outcome = work(&desk, &stores);
         match outcome {
             Err(_) if self.options.stop.load(Ordering::Relaxed) => Err(RunError::Interrupted),
             other => other,
         }
     }
 
-    /// The plan, from an earlier process where it still holds.
-    pub(super) fn plan(
+    /// The plan, from an earlier process where it still holds, and what there is to show.
+    pub(super) fn plan<'s>(
         &self,
         desk: &Desk<'_>,
-        store: &VolumeStore,
+        stores: &Stores<'s>,
         clock: &mut Clock,
-    ) -> Result<(PlanFile, BTreeMap<String, Case>), RunError> {
+    ) -> Result<(PlanFile, Shown<'s>), RunError> {
         let (folder, limit) = (self.locked.path(), self.options.limit);
+        let identity = &self.manifest.identity;
         let (cases, _) = list_cases(self.parts.dataset.as_ref())?;
         let earlier = read_json::<PlanFile>(&folder.join("plan.json"));
         let damaged = earlier.map(|plan| plan.counts.damaged).unwrap_or_default();
         let usable = cases.iter().filter(|case| !damaged.contains_key(&case.name));
-        if let Some(plan) = earlier_plan(folder, &self.manifest.identity, limit, &file_times(usable)) {
-            return Ok((plan, cases.iter().map(|case| (case.name.clone(), store.seen(case))).collect()));
-        }
-        let cases: Cases = clock.time("measure", || measure(desk, store))?;
-        check_data(folder, &self.manifest.identity, &cases)?;
-        let plan = clock.time("plan", || {
-            write_plan(desk, &cases, &self.manifest.run, limit, &self.manifest.identity, folder)
-        })?;
-        Ok((plan, cases.by_name))
+        let mirrored = stores.mirror.is_some();
+        let seen = |store: &VolumeStore| -> BTreeMap<String, Case> {
+            cases.iter().map(|case| (case.name.clone(), store.seen(case))).collect()
+        };
+        let plan = match earlier_plan(folder, identity, limit, &file_times(usable), mirrored) {
+            Some(plan) => plan,
+            None => {
+                let measured: Cases = clock.time("measure", || measure(desk, stores.plain))?;
+                check_data(folder, identity, &measured)?;
+                let mirror = stores
+                    .mirror
+                    .map(|(store, media)| Ok::<_, Fault>(Mirror { cases: measure(desk, store)?, media }))
+                    .transpose()?;
+                let run = &self.manifest.run;
+                let plan = clock.time("plan", || {
+                    write_plan(desk, &measured, mirror.as_ref(), run, limit, identity, folder)
+                })?;
+                stores.population.learn(measured.catalogue);
+                plan
+            }
+        };
+        let donors = self.parts.under(Control::WrongPatient).then(|| Donors::index(folder, desk.seed));
+        let shown = Shown {
+            plain: seen(stores.plain),
+            mirrored: stores.mirror.map(|(store, _)| seen(store)).unwrap_or_default(),
+            mirror: stores.mirror.map(|(_, media)| media),
+            donors: donors.transpose()?,
+        };
+        Ok((plan, shown))
     }
 
     fn score(&self, desk: &Desk<'_>, plan: &PlanFile) -> Result<Outcome, RunError> {
@@ -368,6 +342,8 @@ impl<'a> Job<'a> {
             arms: Vec::new(),
             comparisons: Vec::new(),
             composites: Vec::new(),
+            controls: Vec::new(),
+            repeated: Vec::new(),
             signatures: self.manifest.signatures.clone(),
         };
         self.progress.stage("score", desk.parts.arms.len() as u64);
@@ -376,6 +352,7 @@ impl<'a> Job<'a> {
         let prompts = if everybody { Prompts::All } else { Prompts::Of(&sampled) };
         let mut file = ScoresFile::new(desk.parts.metrics.keys().cloned().collect(), facets)?;
         let mut paired: Vec<(String, PairedValues)> = Vec::new();
+        let (mut answers, mut dropped) = (Vec::new(), Vec::new());
         let mut samples = Vec::new();
         let (mut failed, mut missing) = (0, 0);
         for arm in &desk.parts.arms {
@@ -405,8 +382,14 @@ impl<'a> Job<'a> {
                 let most = summary.plan.dropped.entry(reason.clone()).or_default();
                 *most = (*most).max(*count);
             }
+            let given = reliance::given(&scores);
+            summary.repeated.extend(reliance::repeated(&arm.name, &given));
+            answers.push(given);
+            dropped.push(scores.dropped.clone());
             file.add(&scores)?;
-            paired.push((arm.name.clone(), paired_values(&scores)));
+            if arm.control.is_none() {
+                paired.push((arm.name.clone(), paired_values(&scores)));
+            }
             failed +=
                 scores.records.iter().filter(|record| record.answer.state == AnswerState::Failed).count()
                     as u64;
@@ -416,6 +399,8 @@ impl<'a> Job<'a> {
             self.progress.advance(1);
         }
         summary.comparisons = tables.comparisons(&paired);
+        let replicates = self.manifest.run.bootstrap as usize;
+        summary.controls = reliance::controls(desk.parts, &answers, &dropped, replicates, desk.seed);
         file.finish(&folder.join("scores.parquet"))?;
         write_json(&folder.join("summary.json"), &summary)?;
         samples.sort_by(|a: &Record, b| a.question.id.cmp(&b.question.id));

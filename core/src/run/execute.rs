@@ -1,19 +1,20 @@
 //! Asking: pictures are drawn once per question, requests go to all arms at once, replies go to the journal.
 
+use super::control::{Cases, Drawings};
 use super::decode;
 use super::desk::{Desk, Work, guarded};
 use super::exit::RunError;
 use super::journal::Line;
 use super::lanes::{in_lanes, lanes};
 use super::parts::Arm;
-use super::plan::QuestionReader;
-use crate::case::Case;
+use super::plan::{Item, ItemReader};
+use crate::config::Control;
 use crate::digest::{Digest, Draw};
 use crate::fault::{Cause, Fault};
 use crate::prompt::Prompt;
 use crate::question::Question;
 use crate::reply::Request;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,11 +28,7 @@ const QUEUE: usize = 64;
 ///
 /// # Errors
 /// A fault that ends the run: a full disk, a model that cannot be reached at all. `Interrupted` when stopped.
-pub fn execute(
-    desk: &Desk<'_>,
-    questions: QuestionReader,
-    cases: &BTreeMap<String, Case>,
-) -> Result<(), RunError> {
+pub fn execute(desk: &Desk<'_>, items: ItemReader, cases: &Cases<'_>) -> Result<(), RunError> {
     let mut channels: Vec<SyncSender<Work>> = Vec::new();
     let mut receivers: Vec<Receiver<Work>> = Vec::new();
     for _ in &desk.parts.models {
@@ -62,7 +59,7 @@ pub fn execute(
         }
         // The senders go with this block, however it ends: workers that wait for more would keep the scope open.
         let channels = channels;
-        feed(desk, questions, cases, &channels)
+        feed(desk, items, cases, &channels)
     });
     desk.journal.flush()?;
     if let Some(fault) = desk.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -93,22 +90,22 @@ fn serve(desk: &Desk<'_>, model: usize, receiver: &Mutex<Receiver<Work>>) {
 
 fn feed(
     desk: &Desk<'_>,
-    questions: QuestionReader,
-    cases: &BTreeMap<String, Case>,
+    items: ItemReader,
+    cases: &Cases<'_>,
     channels: &[SyncSender<Work>],
 ) -> Result<(), Fault> {
     let mut chunk = Vec::with_capacity(CHUNK);
-    let mut questions = questions;
+    let mut items = items;
     loop {
         chunk.clear();
-        for question in questions.by_ref().take(CHUNK) {
-            chunk.push(question?);
+        for item in items.by_ref().take(CHUNK) {
+            chunk.push(item?);
         }
         if chunk.is_empty() || desk.gave_up() {
             return Ok(());
         }
         let made: Vec<Result<Vec<Work>, Fault>> =
-            in_lanes(&chunk, lanes(), |question| prepare(desk, question, cases));
+            in_lanes(&chunk, lanes(), |item| prepare(desk, item, cases));
         for works in made {
             for work in works? {
                 let model = desk.parts.arms[work.arm].model;
@@ -120,79 +117,56 @@ fn feed(
     }
 }
 
-/// The requests of one question that have no reply yet; draws it for each renderer that is needed.
-fn prepare(desk: &Desk<'_>, question: &Question, cases: &BTreeMap<String, Case>) -> Result<Vec<Work>, Fault> {
-    let mut missing: Vec<(usize, u32)> = Vec::new();
+/// The requests of one question that have no reply yet; draws it once for each renderer and control that is needed.
+fn prepare(desk: &Desk<'_>, item: &Item, cases: &Cases<'_>) -> Result<Vec<Work>, Fault> {
+    let mut missing: BTreeMap<(usize, Option<Control>), Vec<(usize, u32)>> = BTreeMap::new();
     {
         let index = desk.index.read().unwrap_or_else(PoisonError::into_inner);
         for (position, arm) in desk.parts.arms.iter().enumerate() {
-            let renderer = &desk.parts.renderers[arm.renderer].digest;
-            let dropped = index.dropped(renderer, &question.id).is_some();
+            let dropped = index.dropped(&arm.drawing, &item.plain.id).is_some();
             for trial in 0..desk.trials {
-                if dropped || index.answered(&arm.name, &question.id, trial) {
+                if dropped || index.answered(&arm.name, &item.plain.id, trial) {
                     desk.progress.advance(1);
                 } else {
-                    missing.push((position, trial));
+                    missing.entry((arm.renderer, arm.control)).or_default().push((position, trial));
                 }
             }
         }
     }
-    let renderers: BTreeSet<usize> = missing.iter().map(|(arm, _)| desk.parts.arms[*arm].renderer).collect();
+    let mut drawings = Drawings::new(desk, cases, item);
     let mut works = Vec::new();
-    for renderer in renderers {
-        let of_renderer: Vec<(usize, u32)> =
-            missing.iter().copied().filter(|(arm, _)| desk.parts.arms[*arm].renderer == renderer).collect();
-        match draw(desk, renderer, question, cases) {
-            Ok(prompt) => {
+    for ((renderer, control), waiting) in missing {
+        match drawings.draw(renderer, control) {
+            Ok((question, prompt)) => {
                 let digest = prompt.digest();
-                for (arm, trial) in of_renderer {
-                    works.extend(request(desk, question, &prompt, &digest, arm, trial)?);
+                for (arm, trial) in waiting {
+                    works.extend(request(desk, &question, &prompt, &digest, arm, trial)?);
                 }
             }
             Err(fault) => {
-                undrawn(desk, renderer, question, &of_renderer, fault)?;
-                desk.progress.advance(of_renderer.len() as u64);
+                undrawn(desk, &item.plain, &waiting, fault)?;
+                desk.progress.advance(waiting.len() as u64);
             }
         }
     }
     Ok(works)
 }
 
-fn draw(
-    desk: &Desk<'_>,
-    renderer: usize,
-    question: &Question,
-    cases: &BTreeMap<String, Case>,
-) -> Result<Prompt, Fault> {
-    let started = std::time::Instant::now();
-    let shown: Vec<&Case> = question
-        .cases
-        .iter()
-        .map(|name| cases.get(name).ok_or_else(|| Fault::data(format!("there is no case {name}"))))
-        .collect::<Result<_, _>>()?;
-    let prompt = guarded("the renderer", Cause::Unsupported, || {
-        desk.parts.renderers[renderer].renderer.render(&shown, question, desk.media)
-    });
-    desk.counts.drawing_us.fetch_add(started.elapsed().as_micros() as u64, Ordering::Relaxed);
-    prompt
-}
-
-/// A question that could not be drawn: dropped by the rules, or failed for each arm.
+/// A question that could not be drawn: dropped by the rules, or failed for each arm. The arms share a drawing.
 fn undrawn(
     desk: &Desk<'_>,
-    renderer: usize,
     question: &Question,
     waiting: &[(usize, u32)],
     fault: Fault,
 ) -> Result<(), Fault> {
-    let renderer = &desk.parts.renderers[renderer].digest;
     // A renderer that is broken, or set up for other pictures than these, fails every question alike.
     if matches!(fault.cause, Cause::Internal | Cause::Config) {
         return Err(fault);
     }
-    if fault.cause == Cause::Rejected {
+    let drawing = waiting.first().map(|(arm, _)| desk.parts.arms[*arm].drawing.clone());
+    if let (Cause::Rejected, Some(renderer)) = (&fault.cause, drawing) {
         return desk.record(vec![Line::Dropped {
-            renderer: renderer.clone(),
+            renderer,
             question: question.id.clone(),
             reason: fault.what,
         }]);

@@ -1,5 +1,6 @@
 //! The run folder: one lock, and files that are whole or absent.
 
+use crate::digest::sha256_of;
 use crate::fault::{Fault, file_fault};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -92,4 +93,12 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Faul
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Fault> {
     let bytes = std::fs::read(path).map_err(|error| file_fault("read", path, &error))?;
     serde_json::from_slice(&bytes).map_err(|error| Fault::data(format!("{}: {error}", path.display())))
+}
+
+/// SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_sha256(path: &Path) -> Result<String, Fault> {
+    File::open(path).and_then(sha256_of).map_err(|error| file_fault("read", path, &error))
 }

@@ -1,10 +1,9 @@
 //! `manifest.json`: what a run is made of, so that it can be built again and never be mixed with another.
 
-use super::folder::{read_json, write_json};
+use super::folder::{file_sha256, read_json, write_json};
 use super::parts::Parts;
-use super::plan::file_sha256;
 use crate::case::DatasetCard;
-use crate::config::{Composite, RunConfig, RunTable};
+use crate::config::{Composite, Control, RunConfig, RunTable};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::model_backend::ModelCard;
@@ -32,6 +31,9 @@ pub struct ArmManifest {
     pub table: Option<TableCard>,
     /// Renderer.
     pub renderer: Identity,
+    /// What is changed in what the model is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 /// The whole manifest.
@@ -108,6 +110,7 @@ impl Manifest {
                     sampler: arm.sampler_identity.clone(),
                     table: arm.table.clone(),
                     renderer: parts.renderers[arm.renderer].identity.clone(),
+                    control: arm.control,
                 })
                 .collect(),
             roles: parts
@@ -152,6 +155,9 @@ impl Manifest {
                 let mut deciding = serde_json::json!({
                     "name": arm.name, "model": arm.card.digest, "sampler": arm.sampler, "renderer": arm.renderer,
                 });
+                if let Some(control) = arm.control {
+                    deciding["control"] = serde_json::json!(control);
+                }
                 if let Some(table) = &arm.table {
                     deciding["table"] = serde_json::json!(table);
                 }

@@ -1,7 +1,7 @@
 //! The components of a run, built once from its config.
 
 use super::exit::RunError;
-use crate::config::{Located, RunConfig};
+use crate::config::{Control, Located, RunConfig};
 use crate::dataset::Dataset;
 use crate::digest::Digest;
 use crate::fault::Fault;
@@ -56,8 +56,14 @@ pub struct Arm {
     pub sampling: Option<Sampling>,
     /// Most new tokens per reply.
     pub max_tokens: u32,
-    /// Digest of model and sampler: part of every request's identity.
+    /// Digest of model, sampler and control: part of every request's identity.
     pub digest: String,
+    /// What is changed in what the model is sent.
+    pub control: Option<Control>,
+    /// Of an arm under a control: index of the plain arm that it is compared with, where the run has one.
+    pub plain: Option<usize>,
+    /// Digest of renderer and control: what makes pictures, for the journal.
+    pub drawing: String,
 }
 
 /// A model bound to a role.
@@ -129,12 +135,20 @@ impl Parts {
             let model = parts.model(config, registry, &arm.model, &mut known)?;
             let renderer = parts.renderer(config, registry, &arm.renderer, &mut known)?;
             let sampler: Built<dyn Sampler> = config.build(registry, &arm.sampler)?;
-            let arm = parts.arm(&arm.name, model, renderer, sampler).map_err(|fault| {
+            let arm = parts.arm(&arm.name, model, renderer, sampler, arm.control).map_err(|fault| {
                 let mut fault = fault;
                 fault.at = arm.sampler.path.clone();
                 config.error(fault)
             })?;
             parts.arms.push(arm);
+        }
+        parts.pair_arms();
+        if config.run.mirrored && parts.under(Control::Mirror) {
+            return Err(config
+                .error(
+                    Fault::config("every patient of this run is mirrored already").at("mirrored").at("run"),
+                )
+                .into());
         }
         for (name, located) in &config.roles {
             let model = parts.model(config, registry, located, &mut known)?;
@@ -186,6 +200,7 @@ impl Parts {
         model: usize,
         renderer: usize,
         built: Built<dyn Sampler>,
+        control: Option<Control>,
     ) -> Result<Arm, Fault> {
         let backend = &self.models[model].backend;
         let sampler_identity = built.identity();
@@ -202,6 +217,9 @@ impl Parts {
         if let Some(read) = sampler.digest() {
             digest.text(&read);
         }
+        if let Some(control) = control {
+            digest.text(control.name());
+        }
         let digest = digest.hex();
         Ok(Arm {
             name: name.to_owned(),
@@ -214,7 +232,33 @@ impl Parts {
             sampler_identity,
             sampling,
             digest,
+            control,
+            plain: None,
+            drawing: drawing(&self.renderers[renderer].digest, control),
         })
+    }
+
+    /// Finds the plain arm of every arm under a control: the first with the same model, sampler and renderer.
+    pub fn pair_arms(&mut self) {
+        let identities: Vec<_> = self
+            .arms
+            .iter()
+            .map(|arm| {
+                let (model, renderer) = (&self.models[arm.model], &self.renderers[arm.renderer]);
+                (model.identity.clone(), arm.sampler_identity.clone(), renderer.identity.clone())
+            })
+            .collect();
+        let is_plain: Vec<bool> = self.arms.iter().map(|arm| arm.control.is_none()).collect();
+        for (index, arm) in self.arms.iter_mut().enumerate() {
+            arm.plain = (0..identities.len())
+                .find(|other| is_plain[*other] && identities[*other] == identities[index])
+                .filter(|_| arm.control.is_some());
+        }
+    }
+
+    /// Whether some arm is under this control.
+    pub fn under(&self, control: Control) -> bool {
+        self.arms.iter().any(|arm| arm.control == Some(control))
     }
 
     /// Index of the model bound to a role.
@@ -226,6 +270,14 @@ impl Parts {
             Fault::config(format!("no model is bound to the role '{name}'"))
                 .help(format!("write a table [models.{name}]"))
         })
+    }
+}
+
+/// Names in the journal what draws an arm's pictures. Without a control it is the renderer alone.
+pub fn drawing(renderer: &str, control: Option<Control>) -> String {
+    match control {
+        None => renderer.to_owned(),
+        Some(control) => Digest::new("situs-drawing-1").text(renderer).text(control.name()).short(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stand-ins for models and data of a recorded run: replies can be read and scored where neither is at hand.
 
 use super::manifest::Manifest;
-use super::parts::{Arm, Model, Parts, Renderer, Role};
+use super::parts::{Arm, Model, Parts, Renderer, Role, drawing};
 use crate::case::{Case, DatasetCard};
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
@@ -115,6 +115,7 @@ impl Parts {
                 identity: arm.model.clone(),
                 stand_in: true,
             });
+            let drawing = drawing(&digest, arm.control);
             parts.renderers.push(Renderer {
                 renderer: Box::new(RecordedPictures),
                 identity: arm.renderer.clone(),
@@ -131,8 +132,12 @@ impl Parts {
                 sampling: None,
                 max_tokens: 0,
                 digest: String::new(),
+                control: arm.control,
+                plain: None,
+                drawing,
             });
         }
+        parts.pair_arms();
         for (name, identity) in &manifest.roles {
             // Its digest is part of every request's identity: with another one, no recorded reply would be found.
             let card = manifest.role_cards.get(name).cloned().unwrap_or_else(|| {

@@ -37,12 +37,12 @@ pub fn rehearse(
     parts.dataset = Arc::new(FirstCases { whole: parts.dataset, most: cases });
     let options = RunOptions { folder: folder.to_owned(), limit: Some(1), stop: Arc::default() };
     let job = Job::open(config, parts, &options, &Silent)?;
-    job.with_desk(|desk, store| {
-        let (plan, cases) = job.plan(desk, store, &mut Default::default())?;
+    job.with_desk(|desk, stores| {
+        let (plan, cases) = job.plan(desk, stores, &mut Default::default())?;
         let question = QuestionReader::open(folder)?
             .next()
             .ok_or_else(|| Fault::internal("a plan without questions was accepted"))??;
-        let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.get(name)).collect();
+        let shown: Vec<&Case> = question.cases.iter().filter_map(|name| cases.plain.get(name)).collect();
         let mut pictures = Vec::new();
         for renderer in &desk.parts.renderers {
             let prompt = renderer.renderer.render(&shown, &question, desk.media)?;

@@ -1,10 +1,12 @@
 //! From the journal to records and scores: replies are read again from scratch every time.
 
 use super::consult;
+use super::control;
 use super::desk::{Desk, guarded};
 use super::journal::Line;
 use super::parts::Arm;
-use super::plan::QuestionReader;
+use super::plan::{Item, ItemReader};
+use crate::config::Control;
 use crate::fault::{Cause, Fault};
 use crate::prompt::Prompt;
 use crate::question::{Question, Reasons};
@@ -66,14 +68,14 @@ pub fn score_arm(
         missing: 0,
         unanswered: 0,
     };
-    let mut questions = QuestionReader::open(folder)?;
+    let mut items = ItemReader::open(folder, arm.control == Some(Control::Mirror))?;
     loop {
-        let chunk: Vec<Question> = questions.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        let chunk: Vec<Item> = items.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
         if chunk.is_empty() {
             break;
         }
         let read: Vec<Result<Outcome, Fault>> =
-            chunk.into_par_iter().map(|question| outcomes(desk, arm, question, prompts)).collect();
+            chunk.into_par_iter().map(|item| outcomes(desk, arm, &item, prompts)).collect();
         for outcome in read {
             match outcome? {
                 Outcome::Dropped(reason) => *scored.dropped.entry(reason).or_default() += 1,
@@ -99,18 +101,23 @@ enum Outcome {
     Records { records: Vec<Record>, missing: u64 },
 }
 
-fn outcomes(desk: &Desk<'_>, arm: &Arm, question: Question, prompts: &Prompts<'_>) -> Result<Outcome, Fault> {
-    let renderer = &desk.parts.renderers[arm.renderer].digest;
+fn outcomes(desk: &Desk<'_>, arm: &Arm, item: &Item, prompts: &Prompts<'_>) -> Result<Outcome, Fault> {
     let mut places = Vec::new();
     {
         let index = desk.index.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reason) = index.dropped(renderer, &question.id) {
+        if let Some(reason) = index.dropped(&arm.drawing, &item.plain.id) {
             return Ok(Outcome::Dropped(reason.to_owned()));
         }
         for trial in 0..desk.trials {
-            places.push((trial, index.outcome(&arm.name, &question.id, trial)));
+            places.push((trial, index.outcome(&arm.name, &item.plain.id, trial)));
         }
     }
+    // What cannot be asked under the control is known before it is on record.
+    let question = match control::question(item, arm.control, desk.seed) {
+        Ok(question) => question,
+        Err(fault) if fault.cause == Cause::Rejected => return Ok(Outcome::Dropped(fault.what)),
+        Err(fault) => return Err(fault),
+    };
     let mut records = Vec::new();
     let mut missing = 0;
     for (trial, place) in places {

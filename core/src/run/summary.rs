@@ -1,5 +1,6 @@
 //! `summary.json`: what a run found, without times, byte-identical from run to run.
 
+use crate::config::Control;
 use crate::question::Reasons;
 use crate::record::Summary;
 use serde::{Deserialize, Serialize};
@@ -30,9 +31,52 @@ pub struct RunSummary {
     /// Composite figures declared in the config, per arm.
     #[serde(default)]
     pub composites: Vec<CompositeFigure>,
+    /// Every arm under a control beside its plain arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlFigure>,
+    /// Per arm: questions that stand in the run for several patients in the same words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<RepeatedFigure>,
     /// Settings that decide a metric's number, for metrics that tell them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signatures: BTreeMap<String, String>,
+}
+
+/// An arm under a control beside its plain arm, on the questions that both answered. Right and wrong count as in the
+/// column `above chance`: whatever is not the right answer is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlFigure {
+    /// The control.
+    pub control: Control,
+    /// The arm under it.
+    pub arm: String,
+    /// The plain arm.
+    pub plain: String,
+    /// Right answers under the control.
+    pub accuracy: Summary,
+    /// Right answers of the plain arm.
+    pub accuracy_plain: Summary,
+    /// The first minus the second.
+    pub difference: Summary,
+    /// The first over the second. Without pictures this is the prior reliance: the share of the score that needs none.
+    pub kept: Summary,
+    /// Questions answered alike, right or wrong.
+    pub same_answers: Summary,
+    /// Questions that the control could not be applied to, by reason.
+    pub dropped: Reasons,
+}
+
+/// One arm's answers to questions in the same words about different patients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepeatedFigure {
+    /// Arm.
+    pub arm: String,
+    /// Questions among them.
+    pub questions: usize,
+    /// Share of texts whose questions were all answered alike; `n` is the number of texts.
+    pub same_answers: Summary,
+    /// Share of texts whose truths are all alike: what a reader of pictures would come to.
+    pub same_truths: Summary,
 }
 
 /// The funnel from cases to questions.
@@ -133,6 +177,9 @@ pub struct ArmSummary {
     pub model: String,
     /// Sampler.
     pub sampler: String,
+    /// What was changed in what the model was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// Marks for the reader, e.g. `reads answers`.
     pub stamps: Vec<String>,
     /// Requests that were never made: the run was interrupted, and its figures are of a part.

@@ -62,11 +62,16 @@ impl Tables<'_> {
             }
             facets.push(FacetTable { facet, rows });
         }
-        let stamps = if card.reads_answers { vec!["reads answers".to_owned()] } else { Vec::new() };
+        let mut stamps = Vec::new();
+        if card.reads_answers {
+            stamps.push("reads answers".to_owned());
+        }
+        stamps.extend(arm.control.map(|control| format!("control: {control}")));
         Ok(ArmSummary {
             name: name.to_owned(),
             model: card.name.clone(),
             sampler: arm.sampler_identity.name.clone(),
+            control: arm.control,
             stamps,
             missing: 0,
             overall: self.cell(scores, &all)?,

@@ -14,7 +14,8 @@ use std::path::Path;
 /// Origin of the components that come with this program.
 const BUILT_IN: &str = "situs-plugins";
 /// Backends of this program that are no model of vision and language. Their figures bound a table; they reproduce none.
-const BASELINES: [&str; 5] = ["oracle", "pixel-reader", "prior", "random", "most-frequent"];
+const BASELINES: [&str; 7] =
+    ["oracle", "pixel-reader", "prior", "random", "most-frequent", "median", "textbook"];
 
 /// The published table that a run's config names.
 pub(super) fn named_by(run: &Path) -> Result<String, Failure> {
@@ -63,7 +64,7 @@ pub(super) fn compared_arms(
     }
     if manifest.as_ref().is_some_and(|manifest| manifest.run.mirrored) {
         return Err(Fault::config(format!("{} shows mirrored patients", run.display()))
-            .help("published figures are of patients as they are; compare a run without --control mirror")
+            .help("published figures are of patients as they are; compare a run without run.mirrored")
             .into());
     }
     let records = load_records(run, registry).map_err(|error| in_run(run, error.into()))?;
@@ -71,7 +72,8 @@ pub(super) fn compared_arms(
     let mut skipped: Vec<String> = Vec::new();
     if wanted.is_empty() {
         let arms = manifest.iter().flat_map(|manifest| &manifest.arms);
-        skipped.extend(arms.filter(|arm| is_baseline(arm)).map(|arm| arm.name.clone()));
+        let apart = |arm: &&ArmManifest| is_baseline(arm) || arm.control.is_some();
+        skipped.extend(arms.filter(apart).map(|arm| arm.name.clone()));
         records.retain(|name, _| !skipped.contains(name));
     }
     Ok((records, skipped))

@@ -43,10 +43,10 @@ struct Room {
 fn room() -> Room {
     let [dataset, _] = toy::<dyn Dataset>();
     let (dataset, folder) = (Arc::<dyn Dataset>::from(dataset), tempfile::tempdir().unwrap());
-    let media = RunMedia {
-        volumes: VolumeStore::new(Arc::clone(&dataset), 1 << 20, false),
-        pictures: MediaStore::new(folder.path().join("media")),
-    };
+    let media = RunMedia::new(
+        VolumeStore::new(Arc::clone(&dataset), 1 << 20, false),
+        MediaStore::new(folder.path().join("media")),
+    );
     Room { dataset, media, _folder: folder }
 }
 

@@ -22,7 +22,7 @@ struct Torso {
 
 /// Which knee a picture shows; decides what lateral means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Region {
+pub(crate) enum Region {
     /// Torso, neck and head.
     Torso,
     /// The patient's right knee, or one whose side is not told.
@@ -32,7 +32,7 @@ pub(super) enum Region {
 }
 
 /// Typical centres in RAS+ mm, by canonical name.
-pub(super) struct Atlas {
+pub(crate) struct Atlas {
     torso: BTreeMap<String, Point>,
     knee: BTreeMap<String, Point>,
 }
@@ -42,7 +42,7 @@ impl Atlas {
     ///
     /// # Errors
     /// An internal fault when the embedded file is damaged.
-    pub(super) fn load() -> Result<Self, Fault> {
+    pub(crate) fn load() -> Result<Self, Fault> {
         let data: Data =
             toml::from_str(DATA).map_err(|error| Fault::internal(format!("atlas.toml: {error}")))?;
         let mut torso = BTreeMap::new();
@@ -56,7 +56,7 @@ impl Atlas {
     }
 
     /// Typical centre of a structure, RAS+ mm from an origin that all structures of the region share.
-    pub(super) fn place(&self, name: &str, region: Region) -> Option<Point> {
+    pub(crate) fn place(&self, name: &str, region: Region) -> Option<Point> {
         let name = canonical(name);
         match region {
             Region::Torso => self.torso.get(&name).copied(),
@@ -68,7 +68,7 @@ impl Atlas {
 
 /// One form for class names and printed names: `lung_upper_lobe_left` and "upper lobe of the left lung" are the same
 /// words in another order; a few words have two forms.
-pub(super) fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     let lower = name.to_lowercase().replace('\'', "");
     let mut words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())

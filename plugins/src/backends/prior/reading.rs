@@ -5,7 +5,7 @@ use situs_core::space::{Direction, Plane, Preset, View};
 
 /// What a question asks about two named structures.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Asked<'a> {
+pub(crate) enum Asked<'a> {
     /// In which of the allowed directions A lies from B.
     Which {
         /// Name of A.
@@ -35,7 +35,7 @@ pub(super) enum Asked<'a> {
 
 /// World directions of a picture as its text tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     up: Direction,
     left: Direction,
     frame: Direction,
@@ -43,7 +43,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Reads the statements about the display; what is not told is taken as the standard radiological view has it.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let plane = plane(text);
         let view = stored_view(text, plane).unwrap_or_else(|| {
             let preset = if text.contains("standard neurological view") {
@@ -67,7 +67,7 @@ impl Shown {
     }
 
     /// What an answer word or a phrase means in the patient's body; the first direction word in it counts.
-    pub(super) fn meaning(&self, phrase: &str) -> Option<Direction> {
+    pub(crate) fn meaning(&self, phrase: &str) -> Option<Direction> {
         let words: [(&str, Direction); 26] = [
             ("patient's right", Direction::Right),
             ("patient's left", Direction::Left),
@@ -101,7 +101,7 @@ impl Shown {
 }
 
 /// The region and, for a knee, the side.
-pub(super) fn region(text: &str) -> Region {
+pub(crate) fn region(text: &str) -> Region {
     match (text.contains("left knee"), text.contains("knee")) {
         (true, _) => Region::LeftKnee,
         (false, true) => Region::RightKnee,
@@ -110,7 +110,7 @@ pub(super) fn region(text: &str) -> Region {
 }
 
 /// What the question asks; `None` when it is none about two structures' places.
-pub(super) fn asked<'a>(text: &'a str, shown: &Shown) -> Option<Asked<'a>> {
+pub(crate) fn asked<'a>(text: &'a str, shown: &Shown) -> Option<Asked<'a>> {
     // Blocks are paragraphs; the question is the last one that asks.
     let question = text.split("\n\n").filter(|block| block.contains('?')).last()?;
     if let Some(statement) = between(question, "Statement: ", ". Is the statement") {
