@@ -117,9 +117,12 @@ fn feed(
     }
 }
 
+/// By renderer and control: the arms and trials without a reply.
+type Missing = BTreeMap<(usize, Option<Control>), Vec<(usize, u32)>>;
+
 /// The requests of one question that have no reply yet; draws it once for each renderer and control that is needed.
 fn prepare(desk: &Desk<'_>, item: &Item, cases: &Cases<'_>) -> Result<Vec<Work>, Fault> {
-    let mut missing: BTreeMap<(usize, Option<Control>), Vec<(usize, u32)>> = BTreeMap::new();
+    let mut missing = Missing::new();
     {
         let index = desk.index.read().unwrap_or_else(PoisonError::into_inner);
         for (position, arm) in desk.parts.arms.iter().enumerate() {

@@ -71,9 +71,7 @@ mod tests {
     }
 
     fn grid(spacing: [f64; 3]) -> Grid {
-        let affine =
-            Affine([[spacing[0], 0.0, 0.0, 0.0], [0.0, spacing[1], 0.0, 0.0], [0.0, 0.0, spacing[2], 0.0]]);
-        Grid { shape: [10, 10, 10], affine }
+        Grid { shape: [10, 10, 10], affine: Affine::scaled(spacing, [0.0; 3]) }
     }
 
     fn found(question: &Question) -> Vec<&'static str> {

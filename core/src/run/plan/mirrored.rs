@@ -17,6 +17,9 @@ pub struct Mirror<'a> {
     pub media: &'a dyn Media,
 }
 
+/// What is asked about: template, cases, structures.
+type Item<'a> = (&'a str, &'a [String], &'a [String]);
+
 impl Mirror<'_> {
     /// For each of a case's questions what the mirrored patient is asked about the same voxels: same template and cell,
     /// structures with the sides in their names swapped. Of several the one of the same draw, then the one most alike in
@@ -34,7 +37,7 @@ impl Mirror<'_> {
             return Ok(vec![None; questions.len()]);
         };
         let (pool, _) = ask(desk, self.media, &self.cases, index)?;
-        let mut by_item: BTreeMap<(&str, &[String], &[String]), Vec<&Question>> = BTreeMap::new();
+        let mut by_item: BTreeMap<Item<'_>, Vec<&Question>> = BTreeMap::new();
         for other in &pool {
             by_item.entry((&other.template, &other.cases, &other.structures)).or_default().push(other);
         }
