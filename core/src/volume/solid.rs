@@ -126,7 +126,9 @@ pub fn surface_distance_mm(a: &Mask, b: &Mask, spacing: Point) -> f64 {
     let mut rows_a = rows(a, b, spacing);
     let rows_b = rows(b, a, spacing);
     // Rows near the other's box first: the bound gets tight early.
-    rows_a.sort_by(|one, other| one.bound.total_cmp(&other.bound).then((one.z, one.y).cmp(&(other.z, other.y))));
+    rows_a.sort_by(|one, other| {
+        one.bound.total_cmp(&other.bound).then((one.z, one.y).cmp(&(other.z, other.y)))
+    });
     let by_slice = slices(&rows_b, b);
     let mut best = f64::INFINITY;
     for row in &rows_a {
@@ -267,7 +269,10 @@ mod tests {
                 })
                 .sum::<f64>()
         };
-        a.iter().flat_map(|one| b.iter().map(move |other| gap(one, other))).fold(f64::INFINITY, f64::min).sqrt()
+        a.iter()
+            .flat_map(|one| b.iter().map(move |other| gap(one, other)))
+            .fold(f64::INFINITY, f64::min)
+            .sqrt()
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub fn first_letter(text: &str, options: usize) -> Option<usize> {
 
 /// Lower case, single spaces, no quotes, markup, or full stop at the end.
 fn normalise(text: &str) -> String {
-    let plain: String = text.chars().filter(|c| !matches!(c, '*' | '`' | '"' | '\u{201C}' | '\u{201D}')).collect();
+    let plain: String =
+        text.chars().filter(|c| !matches!(c, '*' | '`' | '"' | '\u{201C}' | '\u{201D}')).collect();
     let joined = plain.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     joined.trim_end_matches('.').trim().to_owned()
 }

@@ -59,8 +59,24 @@ const CUBIC: [(&str, f64); 22] = [
     ("litres", 1e3),
 ];
 const OTHER_DIMENSIONS: [&str; 18] = [
-    "cm", "mm", "m", "cm2", "cm^2", "cm\u{00B2}", "mm2", "mm^2", "mm\u{00B2}", "g", "kg", "mg", "hu", "voxels", "pixels",
-    "inches", "centimeters", "centimetres",
+    "cm",
+    "mm",
+    "m",
+    "cm2",
+    "cm^2",
+    "cm\u{00B2}",
+    "mm2",
+    "mm^2",
+    "mm\u{00B2}",
+    "g",
+    "kg",
+    "mg",
+    "hu",
+    "voxels",
+    "pixels",
+    "inches",
+    "centimeters",
+    "centimetres",
 ];
 /// Words that make a number a bound.
 const BOUNDS: [&str; 9] =
@@ -74,7 +90,9 @@ pub fn read(text: &str, asked: Asked) -> Reading {
     };
     let lower = text.to_lowercase();
     let before = text[..start].trim_end();
-    if BOUNDS.iter().any(|bound| lower.contains(bound)) || before.ends_with(['<', '>', '\u{2264}', '\u{2265}', '\u{00B1}']) {
+    if BOUNDS.iter().any(|bound| lower.contains(bound))
+        || before.ends_with(['<', '>', '\u{2264}', '\u{2265}', '\u{00B1}'])
+    {
         return Reading::NoCommitment;
     }
     let unit = unit(&text[end..]);
@@ -164,7 +182,8 @@ fn numbers(text: &str) -> Vec<(f64, usize, usize)> {
         }
         let start = chars[first].0;
         let digits = &text[start..end - exponent.len()];
-        let negative = before == Some('-') && first.checked_sub(2).and_then(at).is_none_or(|c| !c.is_alphanumeric() && c != ' ')
+        let negative = before == Some('-')
+            && first.checked_sub(2).and_then(at).is_none_or(|c| !c.is_alphanumeric() && c != ' ')
             || before == Some('\u{2212}');
         place = last + 1;
         if in_word {
@@ -242,7 +261,14 @@ mod tests {
 
     #[test]
     fn ranges_bounds_and_lists_commit_to_nothing() {
-        for text in ["150-200 cm3", "150 to 200", "between 150 and 200 ml", "196 \u{00B1} 5", "less than 200 cm3", "> 200 ml"] {
+        for text in [
+            "150-200 cm3",
+            "150 to 200",
+            "between 150 and 200 ml",
+            "196 \u{00B1} 5",
+            "less than 200 cm3",
+            "> 200 ml",
+        ] {
             assert_eq!(cm3(text), Reading::NoCommitment, "{text}");
         }
         for text in ["", "large", "cm3", "NaN"] {
@@ -253,7 +279,10 @@ mod tests {
     #[test]
     fn a_bare_fraction_is_no_percentage() {
         assert_eq!(read("45 %", Asked::Percent), Reading::Value { value: 45.0, flags: vec![] });
-        assert_eq!(read("0.45", Asked::Percent), Reading::Value { value: 0.45, flags: vec!["unit_assumed", "fraction"] });
+        assert_eq!(
+            read("0.45", Asked::Percent),
+            Reading::Value { value: 0.45, flags: vec!["unit_assumed", "fraction"] }
+        );
         assert_eq!(value(read("0.45 %", Asked::Percent)), Some(0.45));
         assert_eq!(value(read("45%", Asked::Ratio)), Some(0.45));
         assert_eq!(value(read("2.5 times", Asked::Ratio)), Some(2.5));

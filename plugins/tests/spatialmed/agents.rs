@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use situs_core::prelude::*;
 
 /// Asks one case, answering every consultation by role; gives the questions, what was left out, and every prompt.
-fn play(spec: Value, answer: impl Fn(&Consultation) -> Option<String>) -> (Vec<Question>, Reasons, Vec<Consultation>) {
+fn play(
+    spec: Value,
+    answer: impl Fn(&Consultation) -> Option<String>,
+) -> (Vec<Question>, Reasons, Vec<Consultation>) {
     let clinic = Clinic::new(phantoms(1));
     let family = build_family(spec).unwrap();
     let mut replies = Replies::default();
@@ -47,7 +50,10 @@ fn only(tasks: &[&str], agents: Value) -> Value {
 fn a_writer_words_the_question_and_nothing_else() {
     let spec = only(&["vol", "dist"], json!({"writer": "writer"}));
     let reworded = |need: &Consultation| {
-        Some(json!({"question": format!("For surgical planning: {}", stem(need)), "distractors": []}).to_string())
+        Some(
+            json!({"question": format!("For surgical planning: {}", stem(need)), "distractors": []})
+                .to_string(),
+        )
     };
     let (questions, left_out, asked) = play(spec.clone(), reworded);
     assert_eq!(questions.len(), asked.len());
@@ -69,8 +75,11 @@ fn names_sides_and_numbers_must_survive_a_new_wording() {
     };
     let (questions, left_out, asked) = play(spec, swaps);
     assert!(questions.iter().all(|question| !question.text.contains("(12 cm)")));
-    let kept: u64 =
-        left_out.iter().filter(|(reason, _)| reason.starts_with("funnel writer: kept the template")).map(|(_, count)| count).sum();
+    let kept: u64 = left_out
+        .iter()
+        .filter(|(reason, _)| reason.starts_with("funnel writer: kept the template"))
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(kept, asked.len() as u64, "{left_out:?}");
 }
 
@@ -94,8 +103,12 @@ fn proposed_distractors_must_keep_gaps_and_the_rank_of_the_truth() {
 fn the_validator_drops_by_criterion() {
     let spec = only(&["vol"], json!({"validator": "validator"}));
     let judge = |need: &Consultation| match need.key.name.as_str() {
-        "validator/vol/0" => Some(r#"{"relevant": false, "plausible": true, "non_trivial": true}"#.to_owned()),
-        "validator/vol/1" => Some("```json\n{\"relevant\": true, \"plausible\": true, \"non_trivial\": false}\n```".to_owned()),
+        "validator/vol/0" => {
+            Some(r#"{"relevant": false, "plausible": true, "non_trivial": true}"#.to_owned())
+        }
+        "validator/vol/1" => {
+            Some("```json\n{\"relevant\": true, \"plausible\": true, \"non_trivial\": false}\n```".to_owned())
+        }
         "validator/vol/2" => Some("fine".to_owned()),
         "validator/vol/3" => None,
         _ => Some(r#"{"relevant": true, "plausible": true, "non_trivial": true}"#.to_owned()),
@@ -125,19 +138,27 @@ fn what_two_of_three_know_without_the_image_is_dropped() {
     for (knowing, left) in [(2, 0), (1, all.len())] {
         let (questions, left_out, asked) = play(spec.clone(), |need| {
             let place: usize = need.key.name.rsplit('/').next().unwrap().parse().unwrap();
-            Some(if place < knowing { format!("<answer>{}</answer>", truth(need)) } else { "no idea".to_owned() })
+            Some(if place < knowing {
+                format!("<answer>{}</answer>", truth(need))
+            } else {
+                "no idea".to_owned()
+            })
         });
         assert_eq!(questions.len(), left, "{left_out:?}");
         assert_eq!(asked.len(), 3 * all.len());
         assert!(asked.iter().all(|need| text(need).contains("No image is given")));
-        assert!(left_out.keys().any(|reason| reason.contains("4 options (guessing alone drops 16 %)")), "{left_out:?}");
+        assert!(
+            left_out.keys().any(|reason| reason.contains("4 options (guessing alone drops 16 %)")),
+            "{left_out:?}"
+        );
     }
 }
 
 #[test]
 fn passages_of_a_folder_stand_in_the_prompts() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("organs.txt"), "The volume of the liver differs.\n\nNothing here.").unwrap();
+    std::fs::write(folder.path().join("organs.txt"), "The volume of the liver differs.\n\nNothing here.")
+        .unwrap();
     let agents = json!({"writer": "writer", "texts": folder.path(), "passages": 1});
     let (_, _, asked) = play(only(&["absolute"], agents), |_| Some("{}".to_owned()));
     assert!(asked.iter().any(|need| text(need).contains("[1] The volume of the liver differs.")));

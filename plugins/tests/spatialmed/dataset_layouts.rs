@@ -57,9 +57,11 @@ fn write(folder: &Path, file: &str, bytes: &[u8]) {
 }
 
 /// Organ of 20 x 22 x 24 voxels (1,320 cm³) with a tumour of 6 x 5 x 4 voxels (15 cm³) in it, and a neighbour.
-const INSIDE: [Block; 3] = [(1, [4, 6, 8], [20, 22, 24]), (2, [10, 12, 14], [6, 5, 4]), (3, [30, 6, 8], [9, 12, 16])];
+const INSIDE: [Block; 3] =
+    [(1, [4, 6, 8], [20, 22, 24]), (2, [10, 12, 14], [6, 5, 4]), (3, [30, 6, 8], [9, 12, 16])];
 /// The tumour lies 40 mm from its organ.
-const OUTSIDE: [Block; 3] = [(1, [4, 6, 8], [20, 22, 24]), (2, [32, 40, 40], [6, 5, 4]), (3, [30, 6, 8], [9, 12, 16])];
+const OUTSIDE: [Block; 3] =
+    [(1, [4, 6, 8], [20, 22, 24]), (2, [32, 40, 40], [6, 5, 4]), (3, [30, 6, 8], [9, 12, 16])];
 
 fn asked(dataset: Value) -> (Vec<Question>, Reasons) {
     Clinic::new(dataset).ask(&*family(json!({"items": 20, "tasks": ["dir", "dist", "vol", "ratio"]})))
@@ -99,8 +101,16 @@ fn kits_links_renal_tumours_to_the_kidney() {
 fn the_same_word_means_another_tumour_in_each_msd_task() {
     for (task, names, expected) in [
         ("Liver", json!({"0": "background", "1": "liver", "2": "cancer", "3": "spleen"}), "liver tumour"),
-        ("PANCREAS", json!({"0": "background", "1": "pancreas_x", "2": "cancer", "3": "pancreas"}), "pancreatic tumour"),
-        ("HepaticVessel", json!({"0": "background", "1": "Vessel", "2": "Tumour", "3": "y"}), "vessel tumour"),
+        (
+            "PANCREAS",
+            json!({"0": "background", "1": "pancreas_x", "2": "cancer", "3": "pancreas"}),
+            "pancreatic tumour",
+        ),
+        (
+            "HepaticVessel",
+            json!({"0": "background", "1": "Vessel", "2": "Tumour", "3": "y"}),
+            "vessel tumour",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         // The pancreas is the small block beside the tumour here: within 5 mm of it.
@@ -130,8 +140,14 @@ fn regions_of_a_brain_tumour_are_parts_of_each_other() {
     let blocks = [(2, [8, 8, 8], [16, 14, 12]), (4, [10, 10, 10], [10, 9, 8]), (1, [12, 12, 12], [6, 5, 4])];
     write(folder.path(), "BraTS2021_00001/BraTS2021_00001_seg.nii.gz", &labels(&blocks));
     let (questions, _) = asked(json!({"use": "brats", "path": folder.path(), "structures": "regions"}));
-    assert!(tumours(&questions).contains(&"whole tumour") && tumours(&questions).contains(&"enhancing tumour"));
-    assert!(questions.iter().all(|question| question.facet("modality") == "MR" && question.facet("region") == "brain"));
+    assert!(
+        tumours(&questions).contains(&"whole tumour") && tumours(&questions).contains(&"enhancing tumour")
+    );
+    assert!(
+        questions
+            .iter()
+            .all(|question| question.facet("modality") == "MR" && question.facet("region") == "brain")
+    );
     // None lies beside the other, so that no pair of them is asked about.
     assert!(questions.iter().all(|question| question.structures.len() == 1), "{questions:?}");
 }

@@ -8,7 +8,11 @@ use situs_core::registry::Registry;
 use situs_plugins::metrics::mra_vsi10::mra_vsi10;
 
 fn metric(spec: Value) -> Box<dyn Metric> {
-    Registry::builtin().unwrap().build::<dyn Metric>(&params(spec), &BuildContext::default()).unwrap().component
+    Registry::builtin()
+        .unwrap()
+        .build::<dyn Metric>(&params(spec), &BuildContext::default())
+        .unwrap()
+        .component
 }
 
 fn record(options: &[&str], truth: &str, text: &str) -> Record {
@@ -113,7 +117,9 @@ fn a_fraction_for_per_cent_is_wrong_however_near() {
 #[test]
 fn the_readings_of_choices_differ_where_their_rules_do() {
     let options = ["1.0 cm", "2.0 cm"];
-    let of = |read: &str, text: &str| value(json!({"use": "mcq", "read": read}), &record(&options, "2.0 cm", text));
+    let of = |read: &str, text: &str| {
+        value(json!({"use": "mcq", "read": read}), &record(&options, "2.0 cm", text))
+    };
     for (text, expected) in [
         // family, lenient, first token, first letter
         ("<answer>B</answer>", [1.0, 1.0, 0.0, 1.0]),
@@ -133,7 +139,9 @@ fn of_task(task: &str, index: usize, right: bool) -> Record {
     let mut record = match (free, right) {
         (true, true) => record(&[], "100", "<answer>100 cm³</answer>"),
         (true, false) => record(&[], "100", "<answer>large</answer>"),
-        (false, right) => record(&["a", "b"], "a", if right { "<answer>A</answer>" } else { "<answer>B</answer>" }),
+        (false, right) => {
+            record(&["a", "b"], "a", if right { "<answer>A</answer>" } else { "<answer>B</answer>" })
+        }
     };
     record.question.id = format!("{task}-{index}");
     record.question.cluster = format!("p{index}");
@@ -156,7 +164,11 @@ fn the_average_weighs_tasks_alike_under_three_policies() {
     for task in ["dist", "ext", "vol", "comp"] {
         records.extend([of_task(task, 0, true), of_task(task, 1, true)]);
     }
-    records.extend([of_task("absolute", 0, false), of_task("ratio", 0, false), of_task("absolute", 1, false)]);
+    records.extend([
+        of_task("absolute", 0, false),
+        of_task("ratio", 0, false),
+        of_task("absolute", 1, false),
+    ]);
     let near = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-12;
     assert!(near(figure("zero", &records), 4.5 / 6.0));
     assert!(near(figure("skip", &records), 4.5 / 5.0));

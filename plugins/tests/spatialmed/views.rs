@@ -22,8 +22,11 @@ fn texts(prompt: &Prompt) -> Vec<&str> {
 }
 
 fn draw(clinic: &Clinic, spec: Value, question: &Question) -> Prompt {
-    let cases: Vec<&Case> =
-        question.cases.iter().map(|name| clinic.cases.iter().find(|case| case.name == *name).unwrap()).collect();
+    let cases: Vec<&Case> = question
+        .cases
+        .iter()
+        .map(|name| clinic.cases.iter().find(|case| case.name == *name).unwrap())
+        .collect();
     renderer(spec).render(&cases, question, clinic).unwrap()
 }
 
@@ -33,14 +36,27 @@ fn honest_views_use_no_mask_and_say_their_scale() {
     // Lungs have a window of their own.
     let asked = |task: &str| {
         let (questions, _) = clinic.ask_case(&*family(json!({"tasks": [task], "items": 12})), 0);
-        questions.into_iter().filter(|one| !one.structures.iter().any(|name| name.starts_with("lung"))).collect::<Vec<_>>()
+        questions
+            .into_iter()
+            .filter(|one| !one.structures.iter().any(|name| name.starts_with("lung")))
+            .collect::<Vec<_>>()
     };
     let questions = asked("vol");
     let prompt = draw(&clinic, json!({"use": "three-view", "slices": 3, "long_side": 96}), &questions[0]);
     assert_eq!(prompt.images().count(), 9);
     let texts = texts(&prompt);
-    assert!(texts[0].starts_with("You are given 9 views of one CT scan of the torso: 3 axial, 3 coronal, 3 sagittal."), "{}", texts[0]);
-    assert!(texts[0].contains("Axial views: the left edge of the image is toward the patient's right side"), "{}", texts[0]);
+    assert!(
+        texts[0].starts_with(
+            "You are given 9 views of one CT scan of the torso: 3 axial, 3 coronal, 3 sagittal."
+        ),
+        "{}",
+        texts[0]
+    );
+    assert!(
+        texts[0].contains("Axial views: the left edge of the image is toward the patient's right side"),
+        "{}",
+        texts[0]
+    );
     // 499.2 mm over 96 pixels of the coronal view's height.
     assert!(texts[0].contains("Coronal view: one pixel is 5.200 mm."), "{}", texts[0]);
     assert_eq!(texts[1], "Axial view 1 of 3:");
@@ -54,17 +70,23 @@ fn honest_views_use_no_mask_and_say_their_scale() {
 #[test]
 fn crops_show_planes_through_each_structure_at_one_scale() {
     let clinic = Clinic::new(phantoms(1));
-    let (questions, _) = clinic.ask_case(&*family(json!({"tasks": ["dist"], "templates": ["DIST-1"], "items": 3})), 0);
+    let (questions, _) =
+        clinic.ask_case(&*family(json!({"tasks": ["dist"], "templates": ["DIST-1"], "items": 3})), 0);
     let question = &questions[0];
     let prompt = draw(&clinic, json!({"use": "three-view", "views": "crop", "long_side": 128}), question);
     // Two structures in three planes, fewer where both centres share a slice.
     assert!((3..=6).contains(&prompt.images().count()));
     assert!(prompt.images().all(|image| image.width.max(image.height) <= 129));
-    let scale_free = Question { facets: [("scale_statement".to_owned(), "off".to_owned())].into(), ..question.clone() };
+    let scale_free =
+        Question { facets: [("scale_statement".to_owned(), "off".to_owned())].into(), ..question.clone() };
     let without = draw(&clinic, json!({"use": "three-view", "views": "crop", "long_side": 128}), &scale_free);
     assert!(texts(&prompt)[0].contains("one pixel is") && !texts(&without)[0].contains("one pixel is"));
     let fault = renderer(json!({"use": "three-view", "views": "crop"}))
-        .render(&[&clinic.cases[0]], &Question { structures: vec!["tail".to_owned()], ..question.clone() }, &clinic)
+        .render(
+            &[&clinic.cases[0]],
+            &Question { structures: vec!["tail".to_owned()], ..question.clone() },
+            &clinic,
+        )
         .unwrap_err();
     assert!(fault.what.contains("no tail to crop around"), "{fault}");
 }
@@ -96,7 +118,9 @@ fn models_of_volumes_get_an_array_with_the_size_of_its_voxels() {
 #[test]
 fn wrong_parameters_name_the_field() {
     let registry = Registry::builtin().unwrap();
-    for (field, value) in [("slices", json!(0)), ("margin", json!(-1.0)), ("least_mm", json!(0.0)), ("long_side", json!(1))] {
+    for (field, value) in
+        [("slices", json!(0)), ("margin", json!(-1.0)), ("least_mm", json!(0.0)), ("long_side", json!(1))]
+    {
         let mut spec = params(json!({"use": "three-view"}));
         spec.insert(field.to_owned(), value);
         let fault = registry.build::<dyn PromptRenderer>(&spec, &BuildContext::default()).err().unwrap();
