@@ -263,7 +263,7 @@ fn read_answer(question: &Question, reply: &Reply) -> Result<Answer, Fault> {
         };
         // Without the tags even a plain number is a fault of form; without one, none was given.
         let silent = |unit: &Unit| {
-            state == AnswerState::Unparsed && read_number(text, *unit).state != AnswerState::Answered
+            state == AnswerState::Unparsed && read_number(text, *unit, &question.truth).state != AnswerState::Answered
         };
         let answer = Answer::without_value(state);
         return Ok(if private.unit.as_ref().is_some_and(silent) { answer.flag("no_commitment") } else { answer });
@@ -272,7 +272,7 @@ fn read_answer(question: &Question, reply: &Reply) -> Result<Answer, Fault> {
         return Ok(Answer::without_value(AnswerState::Unparsed));
     }
     Ok(match private.unit {
-        Some(unit) => read_number(inner, unit),
+        Some(unit) => read_number(inner, unit, &question.truth),
         None => read_choice(inner, &question.options),
     })
 }
@@ -288,7 +288,7 @@ fn read_choice(inner: &str, options: &[String]) -> Answer {
     }
 }
 
-fn read_number(inner: &str, unit: Unit) -> Answer {
+fn read_number(inner: &str, unit: Unit, truth: &str) -> Answer {
     let asked = match unit {
         Unit::Cm3 => number::Asked::Cm3,
         Unit::None => number::Asked::Ratio,
@@ -297,7 +297,10 @@ fn read_number(inner: &str, unit: Unit) -> Answer {
     let unparsed = || Answer::without_value(AnswerState::Unparsed);
     match number::read(inner, asked) {
         number::Reading::Value { value, flags } => {
-            flags.into_iter().fold(Answer::answered(value.to_string()), Answer::flag)
+            // Where the truth itself is below 1 %, a bare 0.4 need be no fraction.
+            let is_small = truth.parse().is_ok_and(|truth: f64| truth <= 1.0);
+            let flags = flags.into_iter().filter(|flag| *flag != "fraction" || !is_small);
+            flags.fold(Answer::answered(value.to_string()), Answer::flag)
         }
         number::Reading::NoCommitment => unparsed().flag("no_commitment"),
         number::Reading::WrongUnit => unparsed().flag("wrong_unit"),

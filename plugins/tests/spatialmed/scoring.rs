@@ -108,10 +108,16 @@ fn a_model_that_never_commits_has_no_figure_where_that_is_asked_for() {
 
 #[test]
 fn a_fraction_for_per_cent_is_wrong_however_near() {
-    let mut record = record(&[], "0.4", "<answer>0.4</answer>");
-    record.question.private = json!({"unit": "percent"});
-    record.answer = family(json!({})).read(&record.question, record.reply.as_ref().unwrap()).unwrap();
-    assert_eq!(value(json!({"use": "mra_vsi10"}), &record), Some(0.0));
+    let score = |truth: &str, text: &str| {
+        let mut record = record(&[], truth, text);
+        record.question.private = json!({"unit": "percent"});
+        record.answer = family(json!({})).read(&record.question, record.reply.as_ref().unwrap()).unwrap();
+        value(json!({"use": "mra_vsi10"}), &record)
+    };
+    assert_eq!(score("1.2", "<answer>1</answer>"), Some(0.0));
+    assert!(score("1.2", "<answer>1 %</answer>") > Some(0.5));
+    // Below 1 % a bare number need be no fraction.
+    assert_eq!(score("0.4", "<answer>0.4</answer>"), Some(1.0));
 }
 
 #[test]

@@ -100,7 +100,13 @@ impl Drafter<'_> {
         if GAPS_MM.get(rank).is_some_and(|upper| least >= *upper) {
             return Err(Refusal::Rule("gap outside the drawn range"));
         }
-        let gap = self.body.gap(a, b)?;
+        let width = |upper: &f64| upper - rank.checked_sub(1).and_then(|below| GAPS_MM.get(below)).unwrap_or(&0.0);
+        if rank > 0 && GAPS_MM.get(rank).is_some_and(|upper| width(upper) <= 2.0 * diagonal) {
+            return Err(Refusal::Rule("voxels too coarse for the drawn range"));
+        }
+        // Boxes far apart settle the last range by themselves.
+        let is_settled = GAPS_MM.iter().all(|limit| least > limit + diagonal);
+        let gap = if is_settled { least } else { self.body.gap(a, b)? };
         // Solids that share a face touch, however coarse their voxels.
         let unsure = |limit: &f64| (gap - limit).abs() <= diagonal;
         if gap > 0.0 && GAPS_MM.iter().any(unsure) {
