@@ -111,6 +111,45 @@ fn configurations_that_leave_out_what_is_usual_say_the_same() {
     }
 }
 
+/// What a wrong number in the configuration does is seen in the logits, so a number that is not read would be, too.
+#[test]
+fn every_number_of_a_gemma_configuration_counts() {
+    for (family, table, field, value) in [
+        ("gemma3", "text_config", "sliding_window", json!(8)),
+        ("gemma3", "text_config", "query_pre_attn_scalar", json!(16)),
+        ("gemma3", "text_config", "hidden_activation", json!("silu")),
+        ("gemma3", "text_config", "layer_types", json!(["full_attention"; 3])),
+        ("gemma3", "rope_parameters", "full_attention", json!({ "rope_type": "default", "rope_theta": 1e6 })),
+        (
+            "gemma3",
+            "rope_parameters",
+            "sliding_attention",
+            json!({ "rope_type": "default", "rope_theta": 1e6 }),
+        ),
+        ("gemma3", "vision_config", "layer_norm_eps", json!(0.1)),
+        ("gemma3", "vision_config", "hidden_act", json!("silu")),
+        ("paligemma", "rope_parameters", "rope_theta", json!(1e6)),
+        ("paligemma2", "text_config", "sliding_window", json!(6)),
+        ("paligemma2", "text_config", "attn_logit_softcapping", json!(2.5)),
+        ("paligemma2", "text_config", "attn_logit_softcapping", json!(null)),
+        ("paligemma2", "text_config", "final_logit_softcapping", json!(3.1)),
+        ("paligemma2", "text_config", "query_pre_attn_scalar", json!(16)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&fixture(family), folder.path());
+        let path = folder.path().join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let place =
+            if table == "rope_parameters" { &mut config["text_config"][table] } else { &mut config[table] };
+        assert_ne!(place[field], value, "{family} {field}");
+        place[field] = value;
+        std::fs::write(&path, config.to_string()).unwrap();
+        let report = check(folder.path(), &folder.path().join("reference")).unwrap();
+        let steps = report.cases.iter().find(|one| one.case == "slices" && one.stage == "steps").unwrap();
+        assert!(!report.ok && !steps.pass, "{family} {table}.{field}: {steps:?}");
+    }
+}
+
 #[test]
 fn a_changed_weight_is_found_where_it_acts() {
     let folder = tempfile::tempdir().unwrap();
