@@ -64,11 +64,16 @@ fn resized_pixels_are_equal_to_the_bit() {
 
 #[test]
 fn logits_of_weights_rounded_to_bf16_are_near() {
-    for (family, _) in FAMILIES {
+    // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2 (PaliGemma) and 2.8e-2 (Qwen2.5-VL) away.
+    for (family, bound) in [
+        ("qwen3_vl", 2e-2),
+        ("qwen2_5_vl", 3.5e-2),
+        ("gemma3", 2e-2),
+        ("paligemma", 3e-2),
+        ("paligemma2", 2e-2),
+    ] {
         let folder = fixture(family);
         let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
-        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2 and 2.8e-2 away for these two.
-        let bound = if ["paligemma", "qwen2_5_vl"].contains(&family) { 3.5e-2 } else { 2e-2 };
         assert!(apart > 1e-5 && apart < bound, "{family}: {apart}");
     }
 }
