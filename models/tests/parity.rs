@@ -67,15 +67,20 @@ fn resized_pixels_are_equal_to_the_bit() {
 
 #[test]
 fn logits_of_weights_rounded_to_bf16_are_near() {
-    for (family, _) in FAMILIES {
+    // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2 (PaliGemma), 2.8e-2 (Qwen2.5-VL), 4.7e-2
+    // (LLaVA) and 5.9e-2 (NeXT) away.
+    for (family, bound) in [
+        ("qwen3_vl", 2e-2),
+        ("qwen2_5_vl", 3.5e-2),
+        ("gemma3", 2e-2),
+        ("paligemma", 3e-2),
+        ("paligemma2", 2e-2),
+        ("llava", 3e-2),
+        ("llava_med", 2e-2),
+        ("llava_next", 3e-2),
+    ] {
         let folder = fixture(family);
         let apart = rounded(&folder, &folder.join("reference"), Precision::Bf16).unwrap();
-        // Random weights amplify rounding: transformers' own pass in bf16 is 2.6e-2, 2.8e-2, 4.7e-2 and 5.9e-2 away for
-        // these four, and with weights alone rounded as far as ours.
-        let bound = match family {
-            "paligemma" | "qwen2_5_vl" | "llava" | "llava_next" => 3.5e-2,
-            _ => 2e-2,
-        };
         assert!(apart > 1e-5 && apart < bound, "{family}: {apart}");
     }
 }
@@ -118,7 +123,7 @@ fn every_number_of_a_gemma_configuration_counts() {
         ("gemma3", "text_config", "sliding_window", json!(8)),
         ("gemma3", "text_config", "query_pre_attn_scalar", json!(16)),
         ("gemma3", "text_config", "hidden_activation", json!("silu")),
-        ("gemma3", "text_config", "layer_types", json!(["full_attention"; 3])),
+        ("gemma3", "text_config", "layer_types", json!(vec!["full_attention"; 3])),
         ("gemma3", "rope_parameters", "full_attention", json!({ "rope_type": "default", "rope_theta": 1e6 })),
         (
             "gemma3",

@@ -208,12 +208,13 @@ impl PixelRules {
         let target = self.fit_picture((picture.width, picture.height))?;
         let Some(pieces) = &self.pieces else { return cut(&[picture], target, self) };
         let (side, _) = target;
+        let size = (picture.width, picture.height);
+        let grid = self.picture_grid(size)?;
         let mut values = Vec::new();
         for square in pieces.of(picture, side, self.mean, self.filter)? {
             values.extend(cut(&[&square], target, self)?.values);
         }
-        let size = (picture.width, picture.height);
-        Ok(Patches { values, grid: self.picture_grid(size)?, tiles: pieces.tiles(size) })
+        Ok(Patches { values, grid, tiles: pieces.tiles(size) })
     }
 
     /// The grid that a picture of that size (width, height) gives.
