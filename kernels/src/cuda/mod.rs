@@ -1,0 +1,2 @@
+//! The step and the table build on NVIDIA GPUs.
+pub mod arguments;
