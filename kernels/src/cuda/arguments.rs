@@ -83,9 +83,16 @@ pub struct RuleArguments {
     limit: u32,
     neighbors: u32,
     flags: u32,
+    row: u32,
+    unused: u32,
 }
 
 impl RuleArguments {
+    /// The same for a row of the logits; rules are made for the first.
+    pub fn at(self, row: u32) -> Self {
+        Self { row, ..self }
+    }
+
     /// Prepares a rule for rows of `width` logits. `None` where the rule may keep more tokens than the kernel looks at: a
     /// plain draw with a top-k above [`MAX_CANDIDATES`], which the host does.
     ///
@@ -153,7 +160,30 @@ impl RuleArguments {
             limit: most.min(width + 1) as u32,
             neighbors: rule.rescore.map_or(0, |rescore| rescore.neighbors as u32),
             flags,
+            row: 0,
+            unused: 0,
         }))
+    }
+}
+
+impl RuleArguments {
+    /// A rule for a row that the host does: its faults are found, its token is of no use.
+    pub(super) fn idle(width: usize) -> Self {
+        Self {
+            draw: 0,
+            top_p: 1.0,
+            least: 0.0,
+            temperature: 1.0,
+            alpha: 0.0,
+            scale: ScaleArguments::new(1.0),
+            odds: ScaleArguments::new(1.0),
+            threshold: f32::NEG_INFINITY,
+            limit: width.min(1) as u32,
+            neighbors: 0,
+            flags: LEADING_ONLY,
+            row: 0,
+            unused: 0,
+        }
     }
 }
 
@@ -220,8 +250,8 @@ impl ResultWords {
             6 => return Told::Fault(RowFault::Infinite { token }.into()),
             _ => return Told::Fault(RowFault::NoFinite { width }.into()),
         };
-        let leading_only =
-            rule.rescore.is_none() && (rule.otherwise == Otherwise::Greedy || rule.truncation.temperature == 0.0);
+        let leading_only = rule.rescore.is_none()
+            && (rule.otherwise == Otherwise::Greedy || rule.truncation.temperature == 0.0);
         let score = |distance, own, mass| match (outcome, rule.rescore) {
             (Outcome::Plain, _) if !leading_only => Some(own as f64 / self.all as f64),
             (Outcome::Fired, Some(rescore)) => Some(self.score(rule, &rescore, distance, own, mass)),
@@ -291,4 +321,44 @@ pub struct StepArguments {
     pub rules: u64,
     /// Room for a [`ResultWords`] for each row.
     pub results: u64,
+}
+
+/// `Select` of `select.cu`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct SelectArguments {
+    /// Rows of products.
+    pub products: u64,
+    /// Numbers from one row's beginning to the next one's.
+    pub stride: u64,
+    /// What brings each position to norm 1.
+    pub inverse: u64,
+    /// Room for the candidates.
+    pub entries: u64,
+    /// Positions, the products of a row.
+    pub width: u32,
+    /// Position of the first row.
+    pub first: u32,
+    /// Candidates of each row.
+    pub kept: u32,
+}
+
+/// `Exact` of `select.cu`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct ExactArguments {
+    /// The rows of all positions.
+    pub matrix: u64,
+    /// Their norms, f64.
+    pub norms: u64,
+    /// The candidates, whose scores are replaced.
+    pub entries: u64,
+    /// Numbers of a row.
+    pub width: u32,
+    /// Position of the first row.
+    pub first: u32,
+    /// Candidates of each row.
+    pub kept: u32,
+    /// Rows.
+    pub rows: u32,
 }

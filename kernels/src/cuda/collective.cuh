@@ -37,6 +37,8 @@ struct Shared {
     u32 first[SEARCHES];
     u32 work;
 };
+// The host asks for as much; `form.rs` has the same number.
+static_assert(sizeof(Shared) == 57712, "as large as the host thinks");
 
 // The sum of the values of the threads up to and including this one; `all` becomes that of all.
 template <u32 THREADS> DEVICE u64 running_sum(Shared &s, u64 value, u64 &all) {

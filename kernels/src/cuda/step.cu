@@ -31,6 +31,9 @@ struct Rule {
     u32 limit;
     u32 neighbors;
     u32 flags;
+    // The row of the logits.
+    u32 row;
+    u32 unused;
 };
 
 // What became of it; `arguments.rs` has the same.
@@ -70,8 +73,13 @@ enum class Keep { REGISTERS, SHARED, NOWHERE };
 // From so many candidates on, all blocks of a cluster weigh their neighborhoods.
 constexpr u32 SPREAD = 64;
 
-// The slice of a row that belongs to this block.
-template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Slice {
+// The logits themselves.
+struct AsTheyAre {
+    DEVICE float operator()(u32, float value) const { return value; }
+};
+
+// The slice of a row of numbers that belongs to this block. What counts is what `Adjust` makes of them.
+template <class Format, class Adjust, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Slice {
     typedef typename Format::Stored Stored;
     static constexpr u32 GROUPS = CLUSTER >= 4 ? 8 / CLUSTER : 4;
 
@@ -80,11 +88,11 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Sl
     u32 begin;
     u32 end;
     bool aligned;
+    Adjust adjust;
     Wide kept[EACH];
 
-    DEVICE Slice(const Step &step, u32 index, u32 rank) {
-        row = static_cast<const Stored *>(step.logits) + index * step.stride;
-        width = step.width;
+    DEVICE Slice(const void *numbers, u64 first, u32 count_of_row, Adjust how, u32 rank)
+        : row(static_cast<const Stored *>(numbers) + first), width(count_of_row), adjust(how) {
         const u32 count = (width + Format::COUNT - 1) / Format::COUNT;
         const u32 each = (count + CLUSTER - 1) / CLUSTER;
         begin = rank * each < count ? rank * each : count;
@@ -106,7 +114,7 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Sl
         return wide;
     }
 
-    DEVICE float logit(u32 token) const { return Format::widen(load(row + token)); }
+    DEVICE float logit(u32 token) const { return adjust(token, Format::widen(load(row + token))); }
 
     // Takes the slice in, with the highest key of each group of this thread's numbers. Gives the first token of them that
     // has no softmax.
@@ -120,8 +128,8 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Sl
                 const u32 at = batch + turn * THREADS;
                 if (at >= end) continue;
                 UNROLL for (u32 part = 0; part < Format::COUNT; part += 1) {
-                    const float value = Format::part(kept[turn], part);
                     const u32 token = at * Format::COUNT + part;
+                    const float value = value_of(kept[turn], token, part);
                     if (unusable(value)) bad = token < bad ? token : bad;
                     const u32 key = ordered(value);
                     tops[turn % GROUPS] = key > tops[turn % GROUPS] ? key : tops[turn % GROUPS];
@@ -155,9 +163,15 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> struct Sl
         }
     }
 
-    template <class Body> static DEVICE void parts(const Wide &wide, u32 at, Body body) {
-        UNROLL for (u32 part = 0; part < Format::COUNT; part += 1)
-            body(at * Format::COUNT + part, Format::part(wide, part));
+    template <class Body> DEVICE void parts(const Wide &wide, u32 at, Body body) const {
+        UNROLL for (u32 part = 0; part < Format::COUNT; part += 1) {
+            const u32 token = at * Format::COUNT + part;
+            body(token, value_of(wide, token, part));
+        }
+    }
+
+    DEVICE float value_of(const Wide &wide, u32 token, u32 part) const {
+        return adjust(token, Format::part(wide, part));
     }
 };
 
@@ -423,13 +437,8 @@ APART Verdict truncate(Shared &s, const Step &step, const Rule &rule, u32 collec
     return {strange == NONE ? FIRED : DEFERRED, end, usual, mass};
 }
 
-// One row.
-template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> DEVICE void take_step(const Step &step) {
-    typedef Slice<Format, CLUSTER, THREADS, KEEP, EACH> Row;
-    Shared &s = shared_as<Shared>();
-    const u32 rank = cluster_rank();
-    const u32 index = block_id() / CLUSTER;
-    const Rule &rule = step.rules[index];
+// Brings the shared memory into its first state.
+template <u32 THREADS> DEVICE void begin(Shared &s) {
     for (u32 bin = thread_id(); bin < BINS; bin += THREADS) put(s.histogram[0][bin], 0u);
     if (thread_id() < SEARCHES) put(s.first[thread_id()], NONE);
     if (thread_id() == 0) {
@@ -441,8 +450,17 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> DEVICE vo
         put(s.bad, NONE);
     }
     cta_sync();
+}
 
-    Row row(step, index, rank);
+// One row.
+template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> DEVICE void take_step(const Step &step) {
+    typedef Slice<Format, AsTheyAre, CLUSTER, THREADS, KEEP, EACH> Row;
+    Shared &s = shared_as<Shared>();
+    const u32 rank = cluster_rank();
+    const u32 index = block_id() / CLUSTER;
+    const Rule &rule = step.rules[index];
+    begin<THREADS>(s);
+    Row row(step.logits, rule.row * step.stride, step.width, AsTheyAre{}, rank);
     u32 tops[Row::GROUPS];
     const u32 own_bad = warp_min(row.take(tops));
     u32 own_top = 0;
@@ -532,16 +550,21 @@ template <class Format, u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> DEVICE vo
 }
 
 // A row in blocks of 512 threads. The forms differ in how many blocks share it and where they keep their slices; what
-// each is for is written beside its twin in `form.rs`.
+// each is for is written beside its twin in `form.rs`. The code that is carried along for machines without a compiler has
+// the one form that takes every row.
 #define FORM(format, Format, name, cluster, keep, each)                                                               \
     KERNEL(step_##format##_##name, 512, cluster)(const Step step) {                                                   \
         take_step<Format, cluster, 512, Keep::keep, each>(step);                                                      \
     }
+#ifdef CARRIED
+#define FORMS(format, Format, wide) FORM(format, Format, streamed_8, 8, NOWHERE, 2)
+#else
 #define FORMS(format, Format, wide)                                                                                   \
     FORM(format, Format, registers_8, 8, REGISTERS, wide)                                                             \
     FORM(format, Format, shared_4, 4, SHARED, 5)                                                                      \
     FORM(format, Format, shared_2, 2, SHARED, 5)                                                                      \
     FORM(format, Format, streamed_8, 8, NOWHERE, 5)
+#endif
 
 #ifndef EMULATED
 FORMS(f32, F32, 10)

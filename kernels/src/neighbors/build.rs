@@ -289,6 +289,17 @@ impl<'a> Build<'a> {
         }
         let uncertain = self.rank(stop, tick);
         stopped()?;
+        self.complete(&uncertain, stop, tick)
+    }
+
+    /// Redoes the uncertain rows and writes the table.
+    fn complete(
+        mut self,
+        uncertain: &[u32],
+        stop: &AtomicBool,
+        tick: Tick<'_>,
+    ) -> Result<(NeighborTable, Certified), BuildFault> {
+        let stopped = || if stop.load(Ordering::Relaxed) { Err(BuildFault::Stopped) } else { Ok(()) };
         for rows in uncertain.chunks(BAND) {
             self.redo(rows);
             stopped()?;
@@ -311,6 +322,51 @@ impl<'a> Build<'a> {
         Ok((table, certified))
     }
 
+    /// The rows that take part.
+    pub(crate) fn live(&self) -> &Live<'a> {
+        &self.live
+    }
+
+    /// Candidates to be kept of each row.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Finishes from candidates that were found elsewhere: of each position in order the lowest approximate entry, or
+    /// [`ranking::FREE`] where fewer were found than are kept, and all of them with exact scores, in any order. `bound` is
+    /// how far an approximate score may be from the exact one.
+    pub(crate) fn finish_with(
+        self,
+        found: impl Iterator<Item = (u64, Vec<u64>)>,
+        bound: f64,
+        stop: &AtomicBool,
+        tick: Tick<'_>,
+    ) -> Result<(NeighborTable, Certified), BuildFault> {
+        let mut uncertain = Vec::new();
+        let mut count = 0;
+        for (position, (lowest, mut exact)) in found.enumerate() {
+            exact.sort_unstable_by(|a, b| b.cmp(a));
+            let known = |entry: &u64| (ranking::position(*entry) as usize) < self.live.tokens.len();
+            let panel = self.panels.get(position / PANEL).ok_or(BuildFault::State)?;
+            if exact.len() > self.kept || !exact.iter().all(known) {
+                return Err(BuildFault::State);
+            }
+            let mut lists = lock(panel);
+            let best = &mut self.list(&mut lists, position)[..self.k - 1];
+            best.fill(ranking::FREE);
+            best.iter_mut().zip(&exact).for_each(|(slot, entry)| *slot = *entry);
+            if may_lack(lowest, bound, best) {
+                uncertain.push(position as u32);
+            }
+            count += 1;
+        }
+        if count != self.live.tokens.len() {
+            return Err(BuildFault::State);
+        }
+        tick((count - uncertain.len()) as u64);
+        self.complete(&uncertain, stop, tick)
+    }
+
     /// Replaces the candidates of every row by the exact ranking of the best `k - 1` of them. Gives the positions of the
     /// rows that may lack a neighbor. Once `stop` is set, no further panel is begun.
     fn rank(&self, stop: &AtomicBool, tick: Tick<'_>) -> Vec<u32> {
@@ -330,9 +386,7 @@ impl<'a> Build<'a> {
                 list.fill(ranking::FREE);
                 let best = &mut list[..self.k - 1];
                 self.live.rank(position, &others, bound, best, &mut scratch);
-                // Nothing left out can reach the last neighbor: above it by the bound, it would have been kept.
-                let reach = f64::from(ranking::score(lowest)) + bound;
-                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last)) {
+                if may_lack(lowest, bound, best) {
                     uncertain.push(position as u32);
                 }
             }
@@ -399,6 +453,13 @@ impl<'a> Build<'a> {
             workspaces.with(|workspace| search(panel, workspace));
         });
     }
+}
+
+/// Whether a row that was not kept could belong to the best: if not, by the bound above the lowest kept, it would have
+/// been kept.
+fn may_lack(lowest: u64, bound: f64, best: &[u64]) -> bool {
+    let reach = f64::from(ranking::score(lowest)) + bound;
+    lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,6 +4,7 @@
 #include "number.cuh"
 #include "collective.cuh"
 #include "step.cu"
+#include "select.cu"
 
 namespace machine {
 bool launch(u32 clusters, u32 cluster, u32 threads, size_t shared, u64 seed, int skipped, std::vector<Array> arrays,
@@ -63,4 +64,60 @@ extern "C" int situs_step(EmulatedStep *e) {
     case 1: return run_form<Bf16, 5>(*e);
     default: return run_form<F16, 5>(*e);
     }
+}
+
+struct EmulatedSelect {
+    Select select;
+    u64 products_bytes;
+    u64 inverse_bytes;
+    u64 seed;
+    int skipped;
+    u32 rows;
+    u32 form;
+};
+
+template <u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> static void select_body(void *select) {
+    select_row<CLUSTER, THREADS, KEEP, EACH>(*static_cast<const Select *>(select));
+}
+
+template <u32 CLUSTER, u32 THREADS, Keep KEEP, u32 EACH> static bool select_run(EmulatedSelect &e) {
+    const auto array = [](const void *from, u64 bytes) {
+        return machine::Array{static_cast<const u8 *>(from), static_cast<const u8 *>(from) + bytes};
+    };
+    return machine::launch(e.rows, CLUSTER, THREADS, sizeof(Shared), e.seed, e.skipped,
+                           {array(e.select.products, e.products_bytes), array(e.select.inverse, e.inverse_bytes)},
+                           &select_body<CLUSTER, THREADS, KEEP, EACH>, &e.select);
+}
+
+// The first two forms are those that GPUs run.
+extern "C" int situs_select(EmulatedSelect *e) {
+    switch (e->form) {
+    case 0: return select_run<8, 512, Keep::REGISTERS, 10>(*e);
+    case 1: return select_run<8, 512, Keep::NOWHERE, 5>(*e);
+    case 2: return select_run<2, 64, Keep::REGISTERS, 10>(*e);
+    default: return select_run<4, 64, Keep::NOWHERE, 2>(*e);
+    }
+}
+
+struct EmulatedExact {
+    Exact exact;
+    u64 matrix_bytes;
+    u64 norms_bytes;
+    u64 seed;
+    u32 format;
+};
+
+template <class Format> static void exact_body(void *exact) {
+    exact_block<Format, 64>(*static_cast<const Exact *>(exact));
+}
+
+extern "C" int situs_exact(EmulatedExact *e) {
+    const auto array = [](const void *from, u64 bytes) {
+        return machine::Array{static_cast<const u8 *>(from), static_cast<const u8 *>(from) + bytes};
+    };
+    const u32 blocks = (e->exact.rows * e->exact.kept + 1) / 2;
+    void (*const bodies[])(void *) = {&exact_body<F32>, &exact_body<Bf16>, &exact_body<F16>};
+    return machine::launch(blocks, 1, 64, 16, e->seed, -1,
+                           {array(e->exact.matrix, e->matrix_bytes), array(e->exact.norms, e->norms_bytes)},
+                           bodies[e->format], &e->exact);
 }

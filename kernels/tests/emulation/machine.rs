@@ -6,7 +6,7 @@ use libloading::Library;
 use sha2::{Digest, Sha256};
 use situs_kernels::NeighborTable;
 use situs_kernels::cuda::arguments::{
-    ResultWords, RuleArguments, StepArguments, StepRule, TableShape, Told, table_words,
+    ExactArguments, ResultWords, RuleArguments, SelectArguments, StepArguments, StepRule, TableShape, Told, table_words,
 };
 use std::ffi::{c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,26 @@ struct EmulatedStep {
     form: u32,
 }
 
+#[repr(C)]
+struct EmulatedSelect {
+    select: SelectArguments,
+    products_bytes: u64,
+    inverse_bytes: u64,
+    seed: u64,
+    skipped: c_int,
+    rows: u32,
+    form: u32,
+}
+
+#[repr(C)]
+struct EmulatedExact {
+    exact: ExactArguments,
+    matrix_bytes: u64,
+    norms_bytes: u64,
+    seed: u64,
+    format: u32,
+}
+
 pub struct Emulation {
     library: Library,
 }
@@ -74,8 +94,17 @@ const SOURCES: [&str; 7] = [
 ];
 
 /// One multiplication and one addition are two roundings; only `fused` is one.
-const FLAGS: [&str; 9] =
-    ["-std=c++17", "-O2", "-fPIC", "-shared", "-pthread", "-ffp-contract=off", "-fno-fast-math", "-Wall", "-Wextra"];
+const FLAGS: [&str; 9] = [
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-shared",
+    "-pthread",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-Wall",
+    "-Wextra",
+];
 
 impl Emulation {
     /// The emulated kernels; `None`, with a message, where there is no compiler.
@@ -133,8 +162,10 @@ impl Emulation {
         let logits = Laid::out(rows, launch.padding);
         let (neighbors, content) = table_words(table);
         let shape = Some(TableShape::from(table));
-        let prepared: Vec<RuleArguments> =
-            rules.iter().map(|rule| RuleArguments::new(rule, width, shape, report).unwrap().unwrap()).collect();
+        let prepared: Vec<RuleArguments> = rules
+            .iter()
+            .map(|rule| RuleArguments::new(rule, width, shape, report).unwrap().unwrap())
+            .collect();
         let mut results = vec![ResultWords::default(); rows.len()];
         let mut emulated = EmulatedStep {
             step: StepArguments {
@@ -159,19 +190,107 @@ impl Emulation {
         // SAFETY: the function has this signature; every address above is of an array that outlives the call, as long as
         // the kernel may reach, and the emulation itself refuses to read beyond `*_bytes`.
         let sound = unsafe {
-            let step = self.library.get::<unsafe extern "C" fn(*mut EmulatedStep) -> c_int>(b"situs_step").unwrap();
+            let step =
+                self.library.get::<unsafe extern "C" fn(*mut EmulatedStep) -> c_int>(b"situs_step").unwrap();
             step(&mut emulated)
         };
         if sound == 0 {
             return Err(self.text(|out, room| {
                 // SAFETY: the function has this signature and writes at most `room` bytes.
                 unsafe {
-                    let fault = self.library.get::<unsafe extern "C" fn(*mut c_char, usize)>(b"situs_fault").unwrap();
+                    let fault =
+                        self.library.get::<unsafe extern "C" fn(*mut c_char, usize)>(b"situs_fault").unwrap();
                     fault(out, room);
                 }
             }));
         }
         Ok(results.iter().zip(rules).map(|(words, rule)| words.told(rule, width, report)).collect())
+    }
+
+    /// The candidates of rows of products, `kept` each; `form` is one of those in `kernels.cpp`.
+    pub fn select(
+        &self,
+        form: u32,
+        seed: u64,
+        rows: &[Row],
+        inverse: &[f32],
+        first: usize,
+        kept: usize,
+    ) -> Result<Vec<u64>, String> {
+        let products = Laid::out(rows, seed as usize % 5);
+        let mut entries = vec![0u64; rows.len() * kept];
+        let mut emulated = EmulatedSelect {
+            select: SelectArguments {
+                products: products.address(),
+                stride: products.stride as u64,
+                inverse: inverse.as_ptr() as u64,
+                entries: entries.as_mut_ptr() as u64,
+                width: inverse.len() as u32,
+                first: first as u32,
+                kept: kept as u32,
+            },
+            products_bytes: products.bytes as u64,
+            inverse_bytes: size_of_val(inverse) as u64,
+            seed,
+            skipped: -1,
+            rows: rows.len() as u32,
+            form,
+        };
+        // SAFETY: as in `run`.
+        let sound = unsafe {
+            let select = self.library.get::<unsafe extern "C" fn(*mut EmulatedSelect) -> c_int>(b"situs_select").unwrap();
+            select(&mut emulated)
+        };
+        self.sound(sound)?;
+        Ok(entries)
+    }
+
+    /// Entries with exact scores, `kept` of each row of a matrix.
+    pub fn exact(
+        &self,
+        matrix: &Row,
+        norms: &[f64],
+        width: usize,
+        kept: usize,
+        mut entries: Vec<u64>,
+    ) -> Result<Vec<u64>, String> {
+        let laid = Laid::out(std::slice::from_ref(matrix), 0);
+        let mut emulated = EmulatedExact {
+            exact: ExactArguments {
+                matrix: laid.address(),
+                norms: norms.as_ptr() as u64,
+                entries: entries.as_mut_ptr() as u64,
+                width: width as u32,
+                first: 0,
+                kept: kept as u32,
+                rows: norms.len() as u32,
+            },
+            matrix_bytes: laid.bytes as u64,
+            norms_bytes: size_of_val(norms) as u64,
+            seed: 3,
+            format: matrix.format() as u32,
+        };
+        // SAFETY: as in `run`.
+        let sound = unsafe {
+            let exact = self.library.get::<unsafe extern "C" fn(*mut EmulatedExact) -> c_int>(b"situs_exact").unwrap();
+            exact(&mut emulated)
+        };
+        self.sound(sound)?;
+        Ok(entries)
+    }
+
+    /// The fault of the last launch, where there was one.
+    fn sound(&self, sound: c_int) -> Result<(), String> {
+        if sound != 0 {
+            return Ok(());
+        }
+        Err(self.text(|out, room| {
+            // SAFETY: the function has this signature and writes at most `room` bytes.
+            unsafe {
+                let fault = self.library.get::<unsafe extern "C" fn(*mut c_char, usize)>(b"situs_fault").unwrap();
+                fault(out, room);
+            }
+        }))
     }
 
     fn text(&self, write: impl Fn(*mut c_char, usize)) -> String {
@@ -187,13 +306,20 @@ impl Emulation {
         unsafe {
             let sites = self.library.get::<unsafe extern "C" fn() -> c_int>(b"situs_sites").unwrap();
             let reached = self.library.get::<unsafe extern "C" fn(c_int) -> c_int>(b"situs_reached").unwrap();
-            let name = self.library.get::<unsafe extern "C" fn(c_int, *mut c_char, usize)>(b"situs_site_name").unwrap();
+            let name = self
+                .library
+                .get::<unsafe extern "C" fn(c_int, *mut c_char, usize)>(b"situs_site_name")
+                .unwrap();
             (0..sites())
                 .filter(|site| reached(*site) != 0)
                 .map(|site| (site as usize, self.text(|out, room| name(site, out, room))))
                 .collect()
         }
     }
+}
+
+fn prepare(rule: &StepRule, row: u32, width: usize, table: Option<TableShape>, report: bool) -> RuleArguments {
+    RuleArguments::new(rule, width, table, report).unwrap().unwrap().at(row)
 }
 
 /// Rows in one aligned array, as a device has them.
@@ -215,7 +341,9 @@ impl Laid {
         let mut bytes = vec![0xffu8; (padding + rows.len() * stride) * size];
         for (row, place) in rows.iter().zip(bytes[padding * size..].chunks_mut(stride * size)) {
             match &row.stored {
-                Stored::F32(values) => place.iter_mut().zip(values.iter().flat_map(|v| v.to_ne_bytes())).for_each(set),
+                Stored::F32(values) => {
+                    place.iter_mut().zip(values.iter().flat_map(|v| v.to_ne_bytes())).for_each(set)
+                }
                 Stored::Bf16(values) | Stored::F16(values) => {
                     place.iter_mut().zip(values.iter().flat_map(|v| v.to_ne_bytes())).for_each(set);
                 }

@@ -89,7 +89,9 @@ impl Row {
         let mut values: Vec<f32> = (0..width)
             .map(|token| match spread {
                 Spread::Smooth | Spread::Broken => {
-                    (numbers.uniform() + numbers.uniform() + numbers.uniform() + numbers.uniform() - 2.0) * 1.7 * factor
+                    (numbers.uniform() + numbers.uniform() + numbers.uniform() + numbers.uniform() - 2.0)
+                        * 1.7
+                        * factor
                         + offset
                 }
                 Spread::Steps => (numbers.below(5) as f32 - 2.0) / 2.0 * factor + offset,
@@ -227,7 +229,9 @@ pub fn random_table(numbers: &mut Numbers, rows: usize, k: usize) -> NeighborTab
         others.clear();
         for _ in 1..k {
             let other = numbers.below(rows);
-            let new = other != token && table.content[other] == 1 && others.iter().all(|(_, there)| *there != other as u32);
+            let new = other != token
+                && table.content[other] == 1
+                && others.iter().all(|(_, there)| *there != other as u32);
             if new {
                 others.push((numbers.below(1_201) as f32 / 1_000.0 - 0.25, other as u32));
             }
