@@ -12,9 +12,9 @@ mod rows;
 
 use machine::{Emulation, Form, Launch};
 use rows::{Numbers, Row, Spread, Stored, random_rule, random_table};
-use situs_kernels::{NeighborTable, Truncation};
 use situs_kernels::cuda::arguments::{StepRule, Told};
 use situs_kernels::semantic::*;
+use situs_kernels::{NeighborTable, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the reference says, in the kernel's words: what it leaves to the host is whatever the host says.
@@ -140,14 +140,23 @@ fn corpus(format: usize, width: usize) -> Vec<(&'static str, Row)> {
     };
     let rows: Vec<(&str, Vec<f32>)> = vec![
         ("all equal", vec![1.5; width]),
-        ("all zero, of both signs", (0..width).map(|token| if hash(token) % 2 == 0 { 0.0 } else { -0.0 }).collect()),
+        (
+            "all zero, of both signs",
+            (0..width).map(|token| if hash(token) % 2 == 0 { 0.0 } else { -0.0 }).collect(),
+        ),
         ("two values", (0..width).map(|token| if hash(token) % 3 == 0 { 2.0 } else { 1.0 }).collect()),
         ("eight values", (0..width).map(|token| (hash(token) % 8) as f32).collect()),
         ("all negative", (0..width).map(|token| -1.0 - (hash(token) % 64) as f32).collect()),
         ("rising", (0..width).map(|token| token as f32 / 100.0).collect()),
         ("falling", (0..width).map(|token| -(token as f32) / 100.0).collect()),
-        ("one token left", (0..width).map(|token| if token == width / 2 { -3.0 } else { f32::NEG_INFINITY }).collect()),
-        ("few left, all alike", (0..width).map(|t| if t % 700 == 3 { 0.5 } else { f32::NEG_INFINITY }).collect()),
+        (
+            "one token left",
+            (0..width).map(|token| if token == width / 2 { -3.0 } else { f32::NEG_INFINITY }).collect(),
+        ),
+        (
+            "few left, all alike",
+            (0..width).map(|t| if t % 700 == 3 { 0.5 } else { f32::NEG_INFINITY }).collect(),
+        ),
         ("none left", vec![f32::NEG_INFINITY; width]),
         ("the last is NaN", with(width - 1, f32::NAN)),
         ("a negative NaN", with(width / 3, -f32::NAN)),
@@ -171,21 +180,33 @@ fn corpus_rules() -> Vec<StepRule> {
     let draw = Rescore { select: Select::Proportional { tau: 1.0 }, ..FIRST };
     let mut rules: Vec<StepRule> =
         [1, 2, 50, 64, 1024].into_iter().map(|k| rule(Some(k), Some(draw))).collect();
+    let tempered = Rescore { select: Select::Proportional { tau: 0.5 }, ..FIRST };
+    rules.push(rule(Some(1024), Some(tempered)));
     rules.push(rule(None, Some(FIRST)));
     rules.push(rule(None, None));
     rules.push(rule(Some(200), None));
     let cut = Truncation { top_k: Some(100), top_p: 0.5, min_p: 0.1, temperature: 0.7 };
-    let crowding = Rescore { score: Score::Crowding { alpha: 1.0 }, select: Select::Softmax { tau: 0.5 }, ..FIRST };
+    let crowding =
+        Rescore { score: Score::Crowding { alpha: 1.0 }, select: Select::Softmax { tau: 0.5 }, ..FIRST };
     rules.push(StepRule { truncation: cut, ..rule(None, Some(crowding)) });
     let inside = Rescore { mass: Mass::Renormalised, select: Select::Proportional { tau: 0.5 }, ..FIRST };
     rules.push(StepRule { truncation: cut, ..rule(None, Some(inside)) });
     rules.push(StepRule { otherwise: Otherwise::Greedy, ..rule(None, None) });
-    rules.push(StepRule { truncation: Truncation { top_p: 0.3, ..Truncation::default() }, ..rule(None, Some(FIRST)) });
+    rules.push(StepRule {
+        truncation: Truncation { top_p: 0.3, ..Truncation::default() },
+        ..rule(None, Some(FIRST))
+    });
     rules
 }
 
 /// Every row of the corpus under every rule, in one launch a row; gives the first thing that is wrong.
-fn run_corpus(emulation: &Emulation, launch: &Launch, format: usize, width: usize, every: usize) -> Result<(), String> {
+fn run_corpus(
+    emulation: &Emulation,
+    launch: &Launch,
+    format: usize,
+    width: usize,
+    every: usize,
+) -> Result<(), String> {
     let mut numbers = Numbers::new(5);
     let table = random_table(&mut numbers, width, 6);
     let rules = corpus_rules();
@@ -193,7 +214,9 @@ fn run_corpus(emulation: &Emulation, launch: &Launch, format: usize, width: usiz
         let these: Vec<StepRule> = rules.iter().skip(turn % every).step_by(every).copied().collect();
         let rows = vec![row; these.len()];
         let report = turn % 2 == 0;
-        let told = emulation.run(launch, &rows, &these, &table, report).map_err(|fault| format!("{name}: {fault}"))?;
+        let told = emulation
+            .run(launch, &rows, &these, &table, report)
+            .map_err(|fault| format!("{name}: {fault}"))?;
         for ((row, rule), told) in rows.iter().zip(&these).zip(&told) {
             let expected = expected(row, rule, &table, report);
             let equal = match (told, &expected) {
@@ -311,7 +334,8 @@ fn the_best_of_each_row_of_products_are_selected() {
                 .collect();
             expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             expected.truncate(kept);
-            let found: Vec<(f32, u32)> = found.iter().filter(|entry| **entry != 0).map(|entry| parted(*entry)).collect();
+            let found: Vec<(f32, u32)> =
+                found.iter().filter(|entry| **entry != 0).map(|entry| parted(*entry)).collect();
             assert_eq!(found, expected, "form {form}, {width} positions, {kept} kept, {spread:?}");
         }
     });

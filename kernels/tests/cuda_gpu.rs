@@ -73,12 +73,15 @@ impl Batch<'_> {
         Some(stepper.collect(&prepared, &logits))
     }
 
-    fn run(&self, stepper: &mut GpuStepper, gpu: &Gpu, form: Option<Form>) -> Option<Result<Vec<Step>, GpuFault>> {
+    fn run(
+        &self,
+        stepper: &mut GpuStepper,
+        gpu: &Gpu,
+        form: Option<Form>,
+    ) -> Option<Result<Vec<Step>, GpuFault>> {
         match self.rows[0].stored {
             Stored::F32(_) => self.run_as::<f32>(stepper, gpu, &|row| values(row), form),
-            Stored::Bf16(_) => {
-                self.run_as::<bf16>(stepper, gpu, &|row| halves(row, bf16::from_bits), form)
-            }
+            Stored::Bf16(_) => self.run_as::<bf16>(stepper, gpu, &|row| halves(row, bf16::from_bits), form),
             Stored::F16(_) => self.run_as::<f16>(stepper, gpu, &|row| halves(row, f16::from_bits), form),
         }
     }
@@ -128,13 +131,11 @@ fn random_rows_get_the_steps_of_the_cpu_in_every_form() {
                 sound => break sound,
             }
         };
-        let rows: Vec<Row> =
-            (0..count).map(|_| Row::random(&mut numbers, format, width, spread)).collect();
+        let rows: Vec<Row> = (0..count).map(|_| Row::random(&mut numbers, format, width, spread)).collect();
         let rules: Vec<StepRule> = rows.iter().map(|_| random_rule(&mut numbers, slots)).collect();
         let report = numbers.below(2) == 0;
         let padding = numbers.below(9);
-        let batch =
-            Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report, padding };
+        let batch = Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report, padding };
         let expected = batch.expected();
         for form in Form::ALL.map(Some).into_iter().chain([None]) {
             let Some(found) = batch.run(&mut stepper, &gpu, form) else { continue };
@@ -152,10 +153,10 @@ fn slot_and_batch_size_change_nothing() {
     let mut stepper = GpuStepper::new(&gpu);
     let table = random_table(&mut numbers, 20_000, 32);
     let on_gpu = GpuTable::new(&gpu, &table).unwrap();
-    let rows: Vec<Row> =
-        (0..512).map(|_| Row::random(&mut numbers, 1, 20_000, Spread::Smooth)).collect();
+    let rows: Vec<Row> = (0..512).map(|_| Row::random(&mut numbers, 1, 20_000, Spread::Smooth)).collect();
     let rules: Vec<StepRule> = rows.iter().map(|_| random_rule(&mut numbers, 32)).collect();
-    let whole = Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report: true, padding: 0 };
+    let whole =
+        Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report: true, padding: 0 };
     let Ok(steps) = whole.run(&mut stepper, &gpu, None).unwrap() else { return };
     for size in [1, 3, 64] {
         for (rows, (rules, expected)) in rows.chunks(size).zip(rules.chunks(size).zip(steps.chunks(size))) {
@@ -222,11 +223,14 @@ fn tables_are_those_of_the_cpu() {
         let matrix = Row::random(&mut numbers, format, rows * width, Spread::Smooth);
         let bytes: Vec<u8> = match &matrix.stored {
             Stored::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Stored::Bf16(bits) | Stored::F16(bits) => bits.iter().flat_map(|bits| bits.to_le_bytes()).collect(),
+            Stored::Bf16(bits) | Stored::F16(bits) => {
+                bits.iter().flat_map(|bits| bits.to_le_bytes()).collect()
+            }
         };
         let content: Vec<u8> = (0..rows).map(|token| u8::from(token % 13 != 0)).collect();
         let embeddings = Embeddings::new(bytes, element, rows, width).unwrap();
-        let (expected, _) = Build::new(embeddings.clone(), content.clone(), k).unwrap().finish(&|_| ()).unwrap();
+        let (expected, _) =
+            Build::new(embeddings.clone(), content.clone(), k).unwrap().finish(&|_| ()).unwrap();
         let built = GpuBuild::new(&gpu).table(embeddings, content, k, &AtomicBool::new(false), &|_| ());
         let (table, certified) = match built {
             Err(fault @ (GpuFault::NoLibrary { .. } | GpuFault::NoForm { .. })) => {

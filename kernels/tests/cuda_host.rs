@@ -81,7 +81,10 @@ fn kernels_compile_without_spills_and_within_their_registers() {
         }
     }
     for (name, registers, spilled) in &found {
-        println!("{name}: {registers} registers, {spilled} bytes spilled, {} bytes in all", compiled.cubin.len());
+        println!(
+            "{name}: {registers} registers, {spilled} bytes spilled, {} bytes in all",
+            compiled.cubin.len()
+        );
         // 512 threads of 128 registers are all that a multiprocessor has.
         assert!(*registers <= 128 && *spilled == 0, "{name}: {registers} registers, {spilled} bytes spilled");
     }

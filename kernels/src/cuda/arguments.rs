@@ -282,7 +282,7 @@ impl ResultWords {
 }
 
 /// `Neighbor` of `step.cu`: a slot of a neighbor table.
-#[repr(C)]
+#[repr(C, align(8))]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct NeighborWords {
     /// Its token.

@@ -40,7 +40,8 @@ struct Shared {
 // The host asks for as much; `form.rs` has the same number.
 static_assert(sizeof(Shared) == 57712, "as large as the host thinks");
 
-// The sum of the values of the threads up to and including this one; `all` becomes that of all.
+// The sum of the values of the threads up to and including this one; `all` becomes that of all. Its callers pass another
+// barrier before `partial` is used again; so do those of `block_max`.
 template <u32 THREADS> DEVICE u64 running_sum(Shared &s, u64 value, u64 &all) {
     const u32 lane = thread_id() % WARP;
     const u32 warp = thread_id() / WARP;
@@ -56,7 +57,6 @@ template <u32 THREADS> DEVICE u64 running_sum(Shared &s, u64 value, u64 &all) {
         value += other < warp ? there : 0;
         all += there;
     }
-    cta_sync();
     return value;
 }
 
@@ -76,7 +76,6 @@ template <u32 THREADS> DEVICE u64 block_max(Shared &s, u64 value) {
         const u64 there = get(s.partial[warp]);
         value = there > value ? there : value;
     }
-    cta_sync();
     return value;
 }
 
@@ -108,7 +107,8 @@ template <u32 THREADS> DEVICE void accumulate(Shared &s, const u64 *values, u32 
     cta_sync();
 }
 
-// Puts the first `count` entries, all different, into falling order.
+// Puts the first `count` entries, all different, into falling order. Until the next barrier, a thread may read those at
+// its own number and every THREADS from there.
 template <u32 THREADS> DEVICE void sort(Shared &s, u32 count) {
     if (count <= COUNTED) {
         for (u32 at = thread_id(); at < count; at += THREADS) {
@@ -119,7 +119,6 @@ template <u32 THREADS> DEVICE void sort(Shared &s, u32 count) {
         }
         cta_sync();
         for (u32 at = thread_id(); at < count; at += THREADS) put(s.entries[at], get(s.masses[at]));
-        cta_sync();
         return;
     }
     u32 size = 2 * COUNTED;

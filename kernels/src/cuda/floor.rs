@@ -51,7 +51,11 @@ impl Floor {
     ///
     /// # Errors
     /// A layout that does not fit the memory, or a refusal of the driver.
-    pub fn read<T: LogitNumber>(&self, logits: &impl DevicePtr<T>, layout: RowLayout) -> Result<(), GpuFault> {
+    pub fn read<T: LogitNumber>(
+        &self,
+        logits: &impl DevicePtr<T>,
+        layout: RowLayout,
+    ) -> Result<(), GpuFault> {
         layout.check(logits.len())?;
         self.gpu.same_device("the batch of logits", logits.stream())?;
         let dense = RowLayout::dense(layout.rows, layout.width);

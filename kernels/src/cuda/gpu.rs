@@ -62,8 +62,7 @@ impl Gpu {
         let (image, code) = code_for(found);
         let (module, code) = match (context.load_module(image), code) {
             (Ok(module), code) => (module, code),
-            (Err(error), code @ Code::Carried(_)) => {
-                let _ = code;
+            (Err(error), Code::Carried(_)) => {
                 return Err(GpuFault::driver("load the carried kernels", error));
             }
             // Machine code that the driver does not take, of a newer compiler: the carried PTX is older than that.

@@ -67,7 +67,9 @@ impl GpuLogits {
         self.visit(&mut |view| match view {
             LogitView::F32(view) => rows(&stream, layout, &view, |number: &f32| *number, out),
             LogitView::Bf16(view) => rows(&stream, layout, &view, |number: &bf16| number.to_f32(), out),
-            LogitView::F16(view) => rows(&stream, layout, &view, |number: &f16| f16_to_f32(number.to_bits()), out),
+            LogitView::F16(view) => {
+                rows(&stream, layout, &view, |number: &f16| f16_to_f32(number.to_bits()), out)
+            }
         })
     }
 }

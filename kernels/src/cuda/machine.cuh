@@ -32,7 +32,7 @@ template <class T> DEVICE T &shared_as() { return *reinterpret_cast<T *>(shared_
 DEVICE void cta_sync() { __syncthreads(); }
 
 DEVICE void cluster_sync() {
-    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 
 // Shared memory of this block.
@@ -48,12 +48,8 @@ template <class T> DEVICE T *place_at(u32 rank, const T &place) {
     asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(&place), "r"(rank));
     return reinterpret_cast<T *>(there);
 }
-template <class T> DEVICE T get_from(u32 rank, const T &place) {
-    return *const_cast<const volatile T *>(place_at(rank, place));
-}
-template <class T> DEVICE void put_to(u32 rank, T &place, T value) {
-    *const_cast<volatile T *>(place_at(rank, place)) = value;
-}
+template <class T> DEVICE T get_from(u32 rank, const T &place) { return *place_at(rank, place); }
+template <class T> DEVICE void put_to(u32 rank, T &place, T value) { *place_at(rank, place) = value; }
 
 // Among the 32 threads of a warp, all of which take part.
 DEVICE u32 warp_min(u32 value) { return __reduce_min_sync(~0u, value); }

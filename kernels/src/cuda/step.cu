@@ -51,7 +51,7 @@ struct Result {
     u64 all;
 };
 
-struct Neighbor {
+struct alignas(8) Neighbor {
     u32 token;
     float similarity;
 };
@@ -326,7 +326,9 @@ DEVICE u64 neighborhood(const Step &step, const Rule &rule, const Row &row, u64 
     for (u32 first = 0; first < rule.neighbors; first += WARP) {
         const u32 slot = first + lane;
         const bool there = slot < rule.neighbors;
-        const Neighbor neighbor = there ? Neighbor{load(&near[slot].token), load(&near[slot].similarity)} : Neighbor{0, 0.0f};
+        // Both halves in one access.
+        const u64 both = there ? load(reinterpret_cast<const u64 *>(near + slot)) : 0;
+        const Neighbor neighbor = {static_cast<u32>(both), float_of(static_cast<u32>(both >> 32))};
         const u32 ended = warp_ballot(there && neighbor.similarity < rule.threshold);
         if (there && (ended == 0 || lane < first_set(ended))) {
             const float logit = row.logit(neighbor.token);

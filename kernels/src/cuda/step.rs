@@ -211,8 +211,8 @@ impl GpuStepper {
             // Rows that lie in memory are fewer than that.
             arguments.push(made.at(u32::try_from(*row).unwrap_or(u32::MAX)));
         }
-        let (on_device, _) = self.room()?;
         let stream = self.gpu.stream().clone();
+        let (on_device, _) = self.room()?;
         let place = &mut on_device.slice_mut(..rows);
         stream.memcpy_htod(&arguments, place).map_err(|error| GpuFault::driver("copy the rules", error))?;
         self.prepared += 1;
@@ -271,7 +271,7 @@ impl GpuStepper {
                 return Err(wrong(StepFault::Vocabulary { table: table.shape.rows, logits: width }));
             }
             let neighbors =
-                prepared.rules.iter().filter_map(|rule| rule.rescore).map(|rescore| rescore.neighbors);
+                prepared.asked.iter().filter_map(|(_, rule)| rule.rescore).map(|rescore| rescore.neighbors);
             if let Some(asked) = neighbors.max().filter(|asked| *asked > table.shape.slots) {
                 return Err(wrong(StepFault::Neighbors { asked, stored: table.shape.slots }));
             }

@@ -6,7 +6,8 @@ use libloading::Library;
 use sha2::{Digest, Sha256};
 use situs_kernels::NeighborTable;
 use situs_kernels::cuda::arguments::{
-    ExactArguments, ResultWords, RuleArguments, SelectArguments, StepArguments, StepRule, TableShape, Told, table_words,
+    ExactArguments, ResultWords, RuleArguments, SelectArguments, StepArguments, StepRule, TableShape, Told,
+    table_words,
 };
 use std::ffi::{c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -238,7 +239,10 @@ impl Emulation {
         };
         // SAFETY: as in `run`.
         let sound = unsafe {
-            let select = self.library.get::<unsafe extern "C" fn(*mut EmulatedSelect) -> c_int>(b"situs_select").unwrap();
+            let select = self
+                .library
+                .get::<unsafe extern "C" fn(*mut EmulatedSelect) -> c_int>(b"situs_select")
+                .unwrap();
             select(&mut emulated)
         };
         self.sound(sound)?;
@@ -272,7 +276,10 @@ impl Emulation {
         };
         // SAFETY: as in `run`.
         let sound = unsafe {
-            let exact = self.library.get::<unsafe extern "C" fn(*mut EmulatedExact) -> c_int>(b"situs_exact").unwrap();
+            let exact = self
+                .library
+                .get::<unsafe extern "C" fn(*mut EmulatedExact) -> c_int>(b"situs_exact")
+                .unwrap();
             exact(&mut emulated)
         };
         self.sound(sound)?;
@@ -287,7 +294,8 @@ impl Emulation {
         Err(self.text(|out, room| {
             // SAFETY: the function has this signature and writes at most `room` bytes.
             unsafe {
-                let fault = self.library.get::<unsafe extern "C" fn(*mut c_char, usize)>(b"situs_fault").unwrap();
+                let fault =
+                    self.library.get::<unsafe extern "C" fn(*mut c_char, usize)>(b"situs_fault").unwrap();
                 fault(out, room);
             }
         }))
@@ -318,7 +326,13 @@ impl Emulation {
     }
 }
 
-fn prepare(rule: &StepRule, row: u32, width: usize, table: Option<TableShape>, report: bool) -> RuleArguments {
+fn prepare(
+    rule: &StepRule,
+    row: u32,
+    width: usize,
+    table: Option<TableShape>,
+    report: bool,
+) -> RuleArguments {
     RuleArguments::new(rule, width, table, report).unwrap().unwrap().at(row)
 }
 
