@@ -167,17 +167,28 @@ impl Bed {
         measure(&mut |n| stepper.launch(&prepared, &sets[n % sets.len()], Some(&self.table))).map(Some)
     }
 
-    fn sets<T: LogitNumber>(&self, rows: usize, of: impl Fn(f32) -> T) -> Result<Vec<CudaSlice<T>>, GpuFault> {
+    fn sets<T: LogitNumber>(
+        &self,
+        rows: usize,
+        of: impl Fn(f32) -> T,
+    ) -> Result<Vec<CudaSlice<T>>, GpuFault> {
         let bytes = rows * WIDTH * T::FORMAT.bytes();
         let base: Vec<T> = logits(3, rows.min(8) * WIDTH).into_iter().map(of).collect();
         let one: Vec<T> = base.iter().copied().cycle().take(rows * WIDTH).collect();
         (0..COLD_BYTES.div_ceil(bytes).clamp(2, 64))
-            .map(|_| self.gpu.stream().clone_htod(&one).map_err(|error| GpuFault::driver("rows to time", error)))
+            .map(|_| {
+                self.gpu.stream().clone_htod(&one).map_err(|error| GpuFault::driver("rows to time", error))
+            })
             .collect()
     }
 
     /// Median microseconds of one launch, eager and in a graph, over rows that are in the cache and that are not.
-    fn row<T: LogitNumber>(&self, what: What, rows: usize, sets: &[CudaSlice<T>]) -> Result<Vec<Value>, GpuFault> {
+    fn row<T: LogitNumber>(
+        &self,
+        what: What,
+        rows: usize,
+        sets: &[CudaSlice<T>],
+    ) -> Result<Vec<Value>, GpuFault> {
         let mut found = Vec::new();
         for (cache, sets) in [("warm", &sets[..1]), ("cold", sets)] {
             let times = self.with(what, rows, sets, |launch| {
@@ -193,7 +204,8 @@ impl Bed {
                 let mut replayed = Vec::with_capacity(TIMES);
                 if let Some(graph) = graph {
                     for _ in 0..TIMES {
-                        replayed.push(self.between(|| graph.launch().map_err(driver))? * 1e3 / LAUNCHES as f32);
+                        replayed
+                            .push(self.between(|| graph.launch().map_err(driver))? * 1e3 / LAUNCHES as f32);
                     }
                 }
                 Ok([("eager", eager), ("graph", replayed)])
@@ -217,7 +229,11 @@ fn cases() -> Vec<What> {
     steps.chain([What::Nothing, What::Read]).collect()
 }
 
-fn all_of<T: LogitNumber>(bed: &Bed, of: impl Fn(f32) -> T + Copy, out: &mut Vec<Value>) -> Result<(), GpuFault> {
+fn all_of<T: LogitNumber>(
+    bed: &Bed,
+    of: impl Fn(f32) -> T + Copy,
+    out: &mut Vec<Value>,
+) -> Result<(), GpuFault> {
     for rows in BATCHES {
         let sets = bed.sets(rows, of)?;
         for what in cases() {

@@ -11,7 +11,7 @@ mod machine;
 mod rows;
 
 use machine::{Emulation, Form, Launch};
-use rows::{Numbers, Row, Spread, Stored, random_rule, random_table};
+use rows::{Numbers, Row, Spread, Stored, random_rule, random_table, table_with};
 use situs_kernels::cuda::arguments::{StepRule, Told};
 use situs_kernels::semantic::*;
 use situs_kernels::{NeighborTable, Truncation};
@@ -208,17 +208,18 @@ fn run_corpus(
     every: usize,
 ) -> Result<(), String> {
     let mut numbers = Numbers::new(5);
-    let table = random_table(&mut numbers, width, 6);
+    let tables = [0, 60].map(|control| table_with(&mut numbers, width, 6, control));
     let rules = corpus_rules();
     for (turn, (name, row)) in corpus(format, width).into_iter().enumerate() {
         let these: Vec<StepRule> = rules.iter().skip(turn % every).step_by(every).copied().collect();
         let rows = vec![row; these.len()];
         let report = turn % 2 == 0;
+        let table = &tables[usize::from(turn % 3 == 2)];
         let told = emulation
-            .run(launch, &rows, &these, &table, report)
+            .run(launch, &rows, &these, table, report)
             .map_err(|fault| format!("{name}: {fault}"))?;
         for ((row, rule), told) in rows.iter().zip(&these).zip(&told) {
-            let expected = expected(row, rule, &table, report);
+            let expected = expected(row, rule, table, report);
             let equal = match (told, &expected) {
                 (Told::Step(step), Ok(expected)) => step == expected,
                 (Told::Fault(fault), Err(expected)) => fault == expected,

@@ -163,10 +163,8 @@ impl Emulation {
         let logits = Laid::out(rows, launch.padding);
         let (neighbors, content) = table_words(table);
         let shape = Some(TableShape::from(table));
-        let prepared: Vec<RuleArguments> = rules
-            .iter()
-            .map(|rule| RuleArguments::new(rule, width, shape, report).unwrap().unwrap())
-            .collect();
+        let prepared: Vec<RuleArguments> =
+            rules.iter().zip(0..).map(|(rule, row)| prepare(rule, row, width, shape, report)).collect();
         let mut results = vec![ResultWords::default(); rows.len()];
         let mut emulated = EmulatedStep {
             step: StepArguments {

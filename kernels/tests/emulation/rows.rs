@@ -1,4 +1,5 @@
 //! Rows of logits, rules and tables of many characters, from seeds.
+#![allow(dead_code, reason = "the tests on a GPU need a part of it")]
 
 use situs_kernels::cuda::arguments::StepRule;
 use situs_kernels::semantic::*;
@@ -217,6 +218,11 @@ pub fn random_rule(numbers: &mut Numbers, slots: usize) -> StepRule {
 /// A sound table: each content token first, then others by falling cosine; some tokens are not content.
 pub fn random_table(numbers: &mut Numbers, rows: usize, k: usize) -> NeighborTable {
     let control = numbers.pick(&[0usize, 0, 7, 60]);
+    table_with(numbers, rows, k, control)
+}
+
+/// The same where every `control`-th token is not content, none where that is 0.
+pub fn table_with(numbers: &mut Numbers, rows: usize, k: usize, control: usize) -> NeighborTable {
     let content: Vec<u8> =
         (0..rows).map(|token| u8::from(control == 0 || token % control != control - 1)).collect();
     let mut table = NeighborTable::unused(content, k).unwrap();
