@@ -67,14 +67,13 @@ print(":".join(sorted({p.rsplit("/", 1)[0] for s in sys.path for p in glob.glob(
 fi
 
 echo "# correctness"
-SITUS_GPU_ROWS=${SITUS_GPU_ROWS:-1000000} part "equal to the CPU" equal.log "$here/cuda_gpu" --nocapture
+SITUS_GPU_ROWS=${SITUS_GPU_ROWS:-1000000} part "equal to the CPU" equal.log "$here/cuda_gpu"
 for tool in memcheck racecheck synccheck initcheck; do
     if [ -n "$dry" ]; then tell "compute-sanitizer $tool" "not run: no GPU"
     elif ! command -v compute-sanitizer >/dev/null; then tell "compute-sanitizer $tool" "not run: no compute-sanitizer"
     else
         SITUS_GPU_ROWS=${SITUS_SANITIZER_ROWS:-600} part "compute-sanitizer $tool" "$tool.log" \
-            compute-sanitizer --tool "$tool" --error-exitcode 9 "$here/cuda_gpu" --nocapture --test-threads 1 \
-            random_rows slot_and_batch
+            compute-sanitizer --tool "$tool" --error-exitcode 9 "$here/cuda_gpu" random_rows slot_and_batch
     fi
 done
 

@@ -1,5 +1,6 @@
-//! The kernels on a GPU against the CPU. On a machine without one these tests print "not run"; with
-//! `SITUS_GPU_REQUIRED=1` that is a failure. `SITUS_GPU_ROWS` is the number of random rows (20,000; a full check takes
+//! The kernels on a GPU against the CPU: a program of its own, so that nothing is called passed that did not run. On a
+//! machine without a GPU every test prints "not run"; with `SITUS_GPU_REQUIRED=1` that is a failure. Arguments are parts of
+//! names. `SITUS_GPU_ROWS` is the number of random rows (20,000; a full check takes
 //! 1,000,000).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -17,18 +18,58 @@ use situs_kernels::{NeighborTable, RowFault, Truncation};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-fn gpu() -> Option<Arc<Gpu>> {
-    match Gpu::open(0) {
-        Ok(gpu) => {
-            println!("on {}, {:?}", gpu.name(), gpu.code());
-            Some(gpu)
+/// Why a test did not run.
+type NotRun = Option<GpuFault>;
+
+const TESTS: [(&str, fn(&Arc<Gpu>) -> NotRun); 4] = [
+    ("random_rows_get_the_steps_of_the_cpu_in_every_form", random_rows),
+    ("slot_and_batch_size_change_nothing", slots_and_batches),
+    ("what_cannot_be_done_is_refused_by_name", refusals),
+    ("tables_are_those_of_the_cpu", tables),
+];
+
+fn main() {
+    let parts: Vec<String> = std::env::args().skip(1).filter(|part| !part.starts_with('-')).collect();
+    let opened = Gpu::open(0);
+    if let Ok(gpu) = &opened {
+        println!("on {}, {:?}", gpu.name(), gpu.code());
+    }
+    let required = std::env::var_os("SITUS_GPU_REQUIRED").is_some();
+    for (name, test) in TESTS {
+        if !parts.is_empty() && !parts.iter().any(|part| name.contains(part)) {
+            continue;
         }
-        Err(fault) => {
-            assert!(std::env::var_os("SITUS_GPU_REQUIRED").is_none(), "{fault}");
-            println!("not run: {fault}");
-            None
+        let not_run = match &opened {
+            Ok(gpu) => test(gpu),
+            Err(fault) => Some(fault.clone()),
+        };
+        match not_run {
+            None => println!("passed: {name}"),
+            Some(fault) => {
+                println!("not run: {name}: {fault}");
+                assert!(!required, "a GPU is required");
+            }
         }
     }
+}
+
+/// Rows that have a token, each with a rule: one without would end its whole batch.
+fn sound(
+    numbers: &mut Numbers,
+    count: usize,
+    table: &NeighborTable,
+    mut row: impl FnMut(&mut Numbers) -> Row,
+) -> (Vec<Row>, Vec<StepRule>) {
+    let mut stepper = Stepper::new();
+    let mut found = (Vec::new(), Vec::new());
+    while found.0.len() < count {
+        let (row, rule) = (row(numbers), random_rule(numbers, table.k));
+        if stepper.step(&row.step(&rule), Some(table), false).is_ok() {
+            found.0.push(row);
+            found.1.push(rule);
+        }
+    }
+    found
 }
 
 /// A batch in each of the forms that take it, or in the one that dispatch picks.
@@ -109,12 +150,10 @@ fn halves<T>(row: &Row, from_bits: impl Fn(u16) -> T) -> Vec<T> {
     }
 }
 
-#[test]
-fn random_rows_get_the_steps_of_the_cpu_in_every_form() {
-    let Some(gpu) = gpu() else { return };
+fn random_rows(gpu: &Arc<Gpu>) -> NotRun {
     let wanted: usize =
         std::env::var("SITUS_GPU_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
-    let mut stepper = GpuStepper::new(&gpu);
+    let mut stepper = GpuStepper::new(gpu);
     let mut numbers = Numbers::new(1);
     let mut done = 0;
     while done < wanted {
@@ -123,7 +162,7 @@ fn random_rows_get_the_steps_of_the_cpu_in_every_form() {
         let count = if width > 100_000 { 16 } else { numbers.pick(&[1usize, 7, 33, 512]) };
         let slots = 1 + numbers.below(64);
         let table = random_table(&mut numbers, width, slots);
-        let on_gpu = GpuTable::new(&gpu, &table).unwrap();
+        let on_gpu = GpuTable::new(gpu, &table).unwrap();
         let format = numbers.below(3);
         let spread = loop {
             match Spread::any_wide(&mut numbers) {
@@ -131,48 +170,46 @@ fn random_rows_get_the_steps_of_the_cpu_in_every_form() {
                 sound => break sound,
             }
         };
-        let rows: Vec<Row> = (0..count).map(|_| Row::random(&mut numbers, format, width, spread)).collect();
-        let rules: Vec<StepRule> = rows.iter().map(|_| random_rule(&mut numbers, slots)).collect();
+        let (rows, rules) =
+            sound(&mut numbers, count, &table, |numbers| Row::random(numbers, format, width, spread));
         let report = numbers.below(2) == 0;
         let padding = numbers.below(9);
         let batch = Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report, padding };
         let expected = batch.expected();
         for form in Form::ALL.map(Some).into_iter().chain([None]) {
-            let Some(found) = batch.run(&mut stepper, &gpu, form) else { continue };
+            let Some(found) = batch.run(&mut stepper, gpu, form) else { continue };
             assert_eq!(found, expected, "{form:?}, {count} rows of {width}, format {format}, {spread:?}");
         }
         done += count;
     }
     println!("{done} rows equal in every form");
+    None
 }
 
-#[test]
-fn slot_and_batch_size_change_nothing() {
-    let Some(gpu) = gpu() else { return };
+fn slots_and_batches(gpu: &Arc<Gpu>) -> NotRun {
     let mut numbers = Numbers::new(2);
-    let mut stepper = GpuStepper::new(&gpu);
+    let mut stepper = GpuStepper::new(gpu);
     let table = random_table(&mut numbers, 20_000, 32);
-    let on_gpu = GpuTable::new(&gpu, &table).unwrap();
-    let rows: Vec<Row> = (0..512).map(|_| Row::random(&mut numbers, 1, 20_000, Spread::Smooth)).collect();
-    let rules: Vec<StepRule> = rows.iter().map(|_| random_rule(&mut numbers, 32)).collect();
+    let on_gpu = GpuTable::new(gpu, &table).unwrap();
+    let (rows, rules) =
+        sound(&mut numbers, 512, &table, |numbers| Row::random(numbers, 1, 20_000, Spread::Smooth));
     let whole =
         Batch { rows: &rows, rules: &rules, table: &table, on_gpu: &on_gpu, report: true, padding: 0 };
-    let Ok(steps) = whole.run(&mut stepper, &gpu, None).unwrap() else { return };
+    let steps = whole.run(&mut stepper, gpu, None).unwrap().unwrap();
     for size in [1, 3, 64] {
         for (rows, (rules, expected)) in rows.chunks(size).zip(rules.chunks(size).zip(steps.chunks(size))) {
             let batch = Batch { rows, rules, ..whole };
-            assert_eq!(batch.run(&mut stepper, &gpu, None).unwrap().unwrap(), expected);
+            assert_eq!(batch.run(&mut stepper, gpu, None).unwrap().unwrap(), expected);
         }
     }
+    None
 }
 
-#[test]
-fn what_cannot_be_done_is_refused_by_name() {
-    let Some(gpu) = gpu() else { return };
-    let mut stepper = GpuStepper::new(&gpu);
+fn refusals(gpu: &Arc<Gpu>) -> NotRun {
+    let mut stepper = GpuStepper::new(gpu);
     let mut numbers = Numbers::new(3);
     let table = random_table(&mut numbers, 100, 8);
-    let on_gpu = GpuTable::new(&gpu, &table).unwrap();
+    let on_gpu = GpuTable::new(gpu, &table).unwrap();
     let logits = gpu.stream().clone_htod(&vec![0.5f32; 200]).unwrap();
     let plain = StepRule {
         truncation: Truncation { top_k: Some(5), ..Truncation::default() },
@@ -211,11 +248,10 @@ fn what_cannot_be_done_is_refused_by_name() {
     let fault = StepFault::Row(RowFault::NotANumber { token: 50 });
     let found = stepper.step(&bad, layout, &[rescored; 2], Some(&on_gpu), false);
     assert_eq!(found.unwrap_err(), GpuFault::Row { index: 1, fault });
+    None
 }
 
-#[test]
-fn tables_are_those_of_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+fn tables(gpu: &Arc<Gpu>) -> NotRun {
     let (rows, width, k) = (9_000, 256, 32);
     let mut numbers = Numbers::new(4);
     for element in [Element::Bf16, Element::F16, Element::F32] {
@@ -231,15 +267,15 @@ fn tables_are_those_of_the_cpu() {
         let embeddings = Embeddings::new(bytes, element, rows, width).unwrap();
         let (expected, _) =
             Build::new(embeddings.clone(), content.clone(), k).unwrap().finish(&|_| ()).unwrap();
-        let built = GpuBuild::new(&gpu).table(embeddings, content, k, &AtomicBool::new(false), &|_| ());
+        let built = GpuBuild::new(gpu).table(embeddings, content, k, &AtomicBool::new(false), &|_| ());
         let (table, certified) = match built {
             Err(fault @ (GpuFault::NoLibrary { .. } | GpuFault::NoForm { .. })) => {
-                println!("not run: {fault}");
-                return;
+                return Some(fault);
             }
             built => built.unwrap(),
         };
         println!("{element:?}: {certified:?}");
         assert_eq!(table, expected);
     }
+    None
 }
