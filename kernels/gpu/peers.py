@@ -57,15 +57,23 @@ def flashinfer_peers(torch):
             return sampling.top_k_top_p_sampling_from_logits(logits.float(), CANDIDATES, TOP_P, filter_apply_order="top_k_first")
 
         peers["FlashInfer top_k_top_p_sampling_from_logits"] = top_k_first
-    cake = getattr(sampling, "cake_sampling", None) or getattr(flashinfer, "cake_sampling", None)
-    if cake is None:
-        missing["FlashInfer cake_sampling"] = "not run: this FlashInfer has none"
-    else:
+    try:
+        from flashinfer import cake_sampling
+    except ImportError as error:
+        return peers, missing | {"FlashInfer cake_sampling": f"not run: {error}"}
 
-        def cake_step(logits):
-            return cake(torch.softmax(logits.float(), dim=-1), top_k=CANDIDATES, top_p=TOP_P)
+    # Its own softmax, where it has one: the faster of the two is the fair peer.
+    softmax = getattr(sampling, "softmax", None) or (lambda logits: torch.softmax(logits, dim=-1))
 
+    def cake_step(logits):
+        return cake_sampling.top_k_top_p_sampling_from_probs(softmax(logits.float()), CANDIDATES, TOP_P)
+
+    route = getattr(cake_sampling, "cake_sampling_route", None)
+    taken = route(torch.full((1, VOCABULARY), 1 / VOCABULARY, device="cuda"), CANDIDATES) if route else "pipeline"
+    if taken == "pipeline":
         peers["FlashInfer softmax + cake_sampling"] = cake_step
+    else:
+        missing["FlashInfer cake_sampling"] = f"not run: {taken}"
     return peers, missing
 
 
