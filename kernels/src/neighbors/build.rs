@@ -504,3 +504,77 @@ impl Workspaces {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(values: &[f32], width: usize, content: &[u8], k: usize) -> Build<'static> {
+        Build::new(Embeddings::from_values(values, width).unwrap(), content.to_vec(), k).unwrap()
+    }
+
+    /// Candidates as another machine may find them: scores off by up to `error`, the best of them kept.
+    fn found_elsewhere(build: &Build<'_>, error: f32) -> Vec<(u64, Vec<u64>)> {
+        let count = build.live.tokens.len();
+        let all = |position: usize| {
+            let others = (0..count as u32).filter(move |&other| other as usize != position);
+            others.map(|other| ranking::entry(1.0, other)).collect::<Vec<u64>>()
+        };
+        (0..count)
+            .map(|position| {
+                let mut ranked = vec![ranking::FREE; count - 1];
+                build.live.rank(position, &all(position), 0.0, &mut ranked, &mut Scratch::default());
+                let noise = |entry: u64| {
+                    let other = ranking::position(entry);
+                    let part = (other.wrapping_mul(2_654_435_761) >> 8) as f32 / (1u32 << 23) as f32 - 1.0;
+                    ranking::entry(ranking::score(entry) + error * part, other)
+                };
+                let mut kept: Vec<(u64, u64)> = ranked.iter().map(|&exact| (noise(exact), exact)).collect();
+                kept.sort_unstable_by(|a, b| b.cmp(a));
+                let lowest = kept.get(build.kept - 1).map_or(ranking::FREE, |(lowest, _)| *lowest);
+                (lowest, kept.into_iter().take(build.kept).map(|(_, exact)| exact).rev().collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn candidates_found_elsewhere_make_the_same_table_however_rough_they_are() {
+        let (rows, width, k) = (700, 9, 6);
+        let mut state = 3u32;
+        let values: Vec<f32> = (0..rows * width)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1u32 << 24) as f32 - 0.5
+            })
+            .collect();
+        let content: Vec<u8> = (0..rows).map(|token| u8::from(token % 10 != 4)).collect();
+        let fresh = || build(&values, width, &content, k);
+        let (expected, _) = fresh().finish(&|_| ()).unwrap();
+        let go_on = AtomicBool::new(false);
+        for (error, some_redone) in [(0.0, false), (1e-4, false), (0.05, true), (0.5, true)] {
+            let found = found_elsewhere(&fresh(), error);
+            let finished = fresh().finish_with(found.into_iter(), f64::from(error) * 1.01, &go_on, &|_| ());
+            let (table, certified) = finished.unwrap();
+            assert_eq!(table, expected, "off by {error}");
+            assert_eq!(certified.redone > 100, some_redone, "off by {error}: {certified:?}");
+        }
+    }
+
+    #[test]
+    fn candidates_of_another_matrix_are_refused() {
+        let values: Vec<f32> = (0..40).map(|number| (number * 7 % 11) as f32 - 4.5).collect();
+        let fresh = || build(&values, 4, &[1; 10], 3);
+        let go_on = AtomicBool::new(false);
+        let refused = |found: Vec<(u64, Vec<u64>)>| {
+            fresh().finish_with(found.into_iter(), 0.0, &go_on, &|_| ()).unwrap_err()
+        };
+        let sound = found_elsewhere(&fresh(), 0.0);
+        assert_eq!(refused(sound[..9].to_vec()), BuildFault::State);
+        let mut outside = sound.clone();
+        outside[3].1[0] = ranking::entry(0.5, 10);
+        assert_eq!(refused(outside), BuildFault::State);
+        let mut many = sound;
+        many[0].1 = vec![ranking::entry(0.5, 1); 20];
+        assert_eq!(refused(many), BuildFault::State);
+    }
+}
