@@ -28,10 +28,17 @@ enum OnGpu {
     /// None was needed so far.
     #[default]
     Unknown,
-    /// Ready, with the table that was last asked for.
-    Ready(GpuStepper, Arc<Gpu>, Option<(TableIdentity, GpuTable)>),
+    /// It can.
+    Ready(Box<Ready>),
     /// The GPU cannot; the host does, with the same tokens.
     Never,
+}
+
+/// The stepper of a GPU, with the table that was last asked for.
+struct Ready {
+    gpu: Arc<Gpu>,
+    stepper: GpuStepper,
+    table: Option<(TableIdentity, GpuTable)>,
 }
 
 /// Where a table's entries lie and how many they are. A sampler keeps its table for as long as it steps.
@@ -82,8 +89,8 @@ impl Stepping {
 impl Stepping {
     /// Forgets what was kept of the last table.
     pub(crate) fn forget(&mut self) {
-        if let OnGpu::Ready(_, _, table) = &mut self.gpu {
-            *table = None;
+        if let OnGpu::Ready(ready) = &mut self.gpu {
+            ready.table = None;
         }
     }
 
@@ -108,7 +115,8 @@ impl Stepping {
         if let Err(fault) = self.make_ready(device, table) {
             return if fault.host_can() { Ok(self.never()) } else { Err(Fault::data(fault.to_string())) };
         }
-        let OnGpu::Ready(stepper, _, on_device) = &mut self.gpu else { return Ok(None) };
+        let OnGpu::Ready(ready) = &mut self.gpu else { return Ok(None) };
+        let Ready { stepper, table: on_device, .. } = &mut **ready;
         let on_device = on_device.as_ref().filter(|_| table.is_some()).map(|(_, table)| table);
         let mut steps = Vec::with_capacity(rows.len());
         for rows in rows.chunks(MAX_ROWS) {
@@ -136,11 +144,14 @@ impl Stepping {
     fn make_ready(&mut self, logits: &GpuLogits, table: Option<&NeighborTable>) -> Result<(), GpuFault> {
         if matches!(self.gpu, OnGpu::Unknown) {
             let gpu = Gpu::on_stream(logits.stream().clone())?;
-            self.gpu = OnGpu::Ready(GpuStepper::new(&gpu), gpu, None);
+            let stepper = GpuStepper::new(&gpu);
+            self.gpu = OnGpu::Ready(Box::new(Ready { gpu, stepper, table: None }));
         }
-        let (OnGpu::Ready(_, gpu, on_device), Some(table)) = (&mut self.gpu, table) else { return Ok(()) };
-        if on_device.as_ref().is_none_or(|(known, _)| *known != identity(table)) {
-            *on_device = Some((identity(table), GpuTable::new(gpu, table)?));
+        let (OnGpu::Ready(ready), Some(table)) = (&mut self.gpu, table) else { return Ok(()) };
+        if ready.table.as_ref().is_none_or(|(known, _)| *known != identity(table)) {
+            // The old one goes first: there may not be room for both.
+            ready.table = None;
+            ready.table = Some((identity(table), GpuTable::new(&ready.gpu, table)?));
         }
         Ok(())
     }
