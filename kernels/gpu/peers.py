@@ -211,6 +211,14 @@ def markdown(report):
                     ratios = [ours[batch] / row[batch] for batch in row if batch in ours]
                     if ratios:
                         verdicts.append(f"at most {max(ratios):.2f} times {name}, goal 1.0 {'met' if max(ratios) <= 1 else '**missed**'}")
+                for name, least in (("PyTorch eager semantic", 20), ("torch.compile semantic", 5)):
+                    if 1 in ours and 1 in by_name.get(name, {}):
+                        times = by_name[name][1] / ours[1]
+                        verdicts.append(f"batch 1: {times:.1f} times as fast as {name}, goal {least} {'met' if times >= least else '**missed**'}")
+                own_plain = by_name.get("plain/dispatched", {})
+                ratios = [ours[batch] / own_plain[batch] for batch in own_plain if batch in ours]
+                if ratios:
+                    verdicts.append(f"at most {max(ratios):.2f} times our plain step, goal 1.15 {'met' if max(ratios) <= 1.15 else '**missed**'}")
                 if verdicts:
                     lines += ["", "; ".join(verdicts) + "."]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,5 @@
 //! Rows of logits through the step of the kernels: what all samplers that draw have in common.
 
-use situs_core::model_backend::LogitsPlace;
 use situs_core::prelude::*;
 use situs_kernels::cuda::{Gpu, GpuFault, GpuLogits, GpuStepper, GpuTable, StepRule};
 use situs_kernels::semantic::{LogitRow, MAX_ROWS, Otherwise, Rescore, Step, StepFault, StepRow, Stepper};
