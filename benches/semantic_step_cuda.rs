@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use situs_kernels::cuda::cudarc::driver::sys::CUevent_flags;
 use situs_kernels::cuda::cudarc::driver::{CudaSlice, DriverError};
 use situs_kernels::cuda::{
-    Floor, Form, Gpu, GpuFault, GpuStepper, GpuTable, LogitNumber, RowLayout, StepRule, survey,
+    Floor, Form, Gpu, GpuBuild, GpuFault, GpuStepper, GpuTable, LogitNumber, RowLayout, StepRule, survey,
 };
+use situs_kernels::neighbors::{Element, Embeddings};
 use situs_kernels::semantic::{Mass, Otherwise, Rescore, Score, Select};
 use situs_kernels::{NeighborTable, Truncation};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 const WIDTH: usize = 151_936;
 const NEIGHBORS: usize = 32;
@@ -243,9 +245,29 @@ fn all_of<T: LogitNumber>(
     Ok(())
 }
 
+/// The exact table of a matrix of the largest size in use, from bytes to table: seconds of the clock.
+fn table_build(gpu: &Arc<Gpu>) -> Result<Value, GpuFault> {
+    const COLUMNS: usize = 5_120;
+    let bytes: Vec<u8> = walk(5, WIDTH * COLUMNS / 2)
+        // Two numbers a word: sign and fraction at random, exponents of 1/8 to 1/4.
+        .flat_map(|word| ((word & 0x80ff_80ff) | 0x3e00_3e00).to_le_bytes())
+        .collect();
+    let embeddings = Embeddings::new(bytes, Element::Bf16, WIDTH, COLUMNS)?;
+    let start = Instant::now();
+    let built =
+        GpuBuild::new(gpu).table(embeddings, vec![1; WIDTH], NEIGHBORS, &AtomicBool::new(false), &|_| ());
+    let (_, certified) = built?;
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(json!({
+        "what": "exact table, from bytes", "rows": WIDTH, "columns": COLUMNS, "neighbors": NEIGHBORS,
+        "seconds": seconds, "rows redone": certified.redone,
+    }))
+}
+
 /// Everything, as JSON.
 fn write(path: &str, dry: bool) -> Result<(), String> {
     let mut measured = Vec::new();
+    let mut table = Value::Null;
     let status = if dry {
         "not run: a dry run, without a GPU's numbers".to_owned()
     } else {
@@ -253,7 +275,9 @@ fn write(path: &str, dry: bool) -> Result<(), String> {
             Err(fault) => format!("not run: {fault}"),
             Ok(bed) => {
                 let done = all_of(&bed, |value| value, &mut measured)
-                    .and_then(|()| all_of(&bed, bf16::from_f32, &mut measured));
+                    .and_then(|()| all_of(&bed, bf16::from_f32, &mut measured))
+                    .and_then(|()| table_build(&bed.gpu))
+                    .map(|built| table = built);
                 done.map_or_else(|fault| format!("stopped: {fault}"), |()| "measured".to_owned())
             }
         }
@@ -265,6 +289,7 @@ fn write(path: &str, dry: bool) -> Result<(), String> {
         "cases": cases().iter().map(|what| what.name()).collect::<Vec<_>>(),
         "batches": BATCHES,
         "measured": measured,
+        "table": table,
     });
     println!("{status}");
     let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;

@@ -97,12 +97,10 @@ impl GpuBuild {
         let products_of = RowProducts::new(&self.gpu, format)?;
         let stream = self.gpu.stream();
         let no_room = |error| GpuFault::driver("the embeddings", error);
-        let bytes: Vec<u8> = live
-            .tokens
-            .iter()
-            .flat_map(|token| live.embeddings.row_bytes(*token as usize))
-            .copied()
-            .collect();
+        let mut bytes = Vec::with_capacity(count * width * format.bytes());
+        for token in &live.tokens {
+            bytes.extend_from_slice(live.embeddings.row_bytes(*token as usize));
+        }
         let device = Device {
             matrix: stream.clone_htod(&bytes).map_err(no_room)?,
             inverse: stream
