@@ -59,7 +59,7 @@ impl Floor {
         layout.check(logits.len())?;
         self.gpu.same_device("the batch of logits", logits.stream())?;
         let dense = RowLayout::dense(layout.rows, layout.width);
-        if layout != dense || layout.width * T::FORMAT.bytes() % WIDE != 0 {
+        if layout != dense || !(layout.width * T::FORMAT.bytes()).is_multiple_of(WIDE) {
             return Err(GpuFault::Stride { stride: layout.stride, width: layout.width });
         }
         let stream = self.gpu.stream();
