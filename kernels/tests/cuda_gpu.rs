@@ -21,7 +21,9 @@ use std::sync::atomic::AtomicBool;
 /// Why a test did not run.
 type NotRun = Option<GpuFault>;
 
-const TESTS: [(&str, fn(&Arc<Gpu>) -> NotRun); 4] = [
+type Test = fn(&Arc<Gpu>) -> NotRun;
+
+const TESTS: [(&str, Test); 4] = [
     ("random_rows_get_the_steps_of_the_cpu_in_every_form", random_rows),
     ("slot_and_batch_size_change_nothing", slots_and_batches),
     ("what_cannot_be_done_is_refused_by_name", refusals),
