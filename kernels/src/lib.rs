@@ -22,6 +22,7 @@
 //! ```
 
 mod argmax;
+pub mod cuda;
 pub mod neighbors;
 mod row;
 pub mod semantic;

@@ -2,9 +2,9 @@
 
 mod build;
 mod embeddings;
-mod live;
+pub(crate) mod live;
 mod panel;
-mod ranking;
+pub(crate) mod ranking;
 
 pub use build::{Build, Certified, Tick};
 pub use embeddings::{Element, Embeddings, MOST_COLUMNS};

@@ -33,7 +33,7 @@ struct Findings {
     version: &'static str,
     cores: usize,
     memory_mb: Option<u64>,
-    gpu: &'static str,
+    gpu: String,
     components: BTreeMap<&'static str, Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
@@ -75,7 +75,7 @@ pub(super) fn doctor(args: &DoctorArgs, known: &Known<'_>, json: bool) -> Result
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         memory_mb: memory_mb(),
-        gpu: "none used: no CUDA code in this build",
+        gpu: situs_kernels::cuda::survey().to_string(),
         components: Kind::ALL
             .into_iter()
             .map(|kind| (kind.name(), registry.names(kind).into_iter().map(str::to_owned).collect()))

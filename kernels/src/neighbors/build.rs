@@ -289,6 +289,17 @@ impl<'a> Build<'a> {
         }
         let uncertain = self.rank(stop, tick);
         stopped()?;
+        self.complete(&uncertain, stop, tick)
+    }
+
+    /// Redoes the uncertain rows and writes the table.
+    fn complete(
+        mut self,
+        uncertain: &[u32],
+        stop: &AtomicBool,
+        tick: Tick<'_>,
+    ) -> Result<(NeighborTable, Certified), BuildFault> {
+        let stopped = || if stop.load(Ordering::Relaxed) { Err(BuildFault::Stopped) } else { Ok(()) };
         for rows in uncertain.chunks(BAND) {
             self.redo(rows);
             stopped()?;
@@ -311,6 +322,51 @@ impl<'a> Build<'a> {
         Ok((table, certified))
     }
 
+    /// The rows that take part.
+    pub(crate) fn live(&self) -> &Live<'a> {
+        &self.live
+    }
+
+    /// Candidates to be kept of each row.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Finishes from candidates that were found elsewhere: of each position in order the lowest approximate entry, or
+    /// [`ranking::FREE`] where fewer were found than are kept, and all of them with exact scores, in any order. `bound` is
+    /// how far an approximate score may be from the exact one.
+    pub(crate) fn finish_with(
+        self,
+        found: impl Iterator<Item = (u64, Vec<u64>)>,
+        bound: f64,
+        stop: &AtomicBool,
+        tick: Tick<'_>,
+    ) -> Result<(NeighborTable, Certified), BuildFault> {
+        let mut uncertain = Vec::new();
+        let mut count = 0;
+        for (position, (lowest, mut exact)) in found.enumerate() {
+            exact.sort_unstable_by(|a, b| b.cmp(a));
+            let known = |entry: &u64| (ranking::position(*entry) as usize) < self.live.tokens.len();
+            let panel = self.panels.get(position / PANEL).ok_or(BuildFault::State)?;
+            if exact.len() > self.kept || !exact.iter().all(known) {
+                return Err(BuildFault::State);
+            }
+            let mut lists = lock(panel);
+            let best = &mut self.list(&mut lists, position)[..self.k - 1];
+            best.fill(ranking::FREE);
+            best.iter_mut().zip(&exact).for_each(|(slot, entry)| *slot = *entry);
+            if may_lack(lowest, bound, best) {
+                uncertain.push(position as u32);
+            }
+            count += 1;
+        }
+        if count != self.live.tokens.len() {
+            return Err(BuildFault::State);
+        }
+        tick((count - uncertain.len()) as u64);
+        self.complete(&uncertain, stop, tick)
+    }
+
     /// Replaces the candidates of every row by the exact ranking of the best `k - 1` of them. Gives the positions of the
     /// rows that may lack a neighbor. Once `stop` is set, no further panel is begun.
     fn rank(&self, stop: &AtomicBool, tick: Tick<'_>) -> Vec<u32> {
@@ -330,9 +386,7 @@ impl<'a> Build<'a> {
                 list.fill(ranking::FREE);
                 let best = &mut list[..self.k - 1];
                 self.live.rank(position, &others, bound, best, &mut scratch);
-                // Nothing left out can reach the last neighbor: above it by the bound, it would have been kept.
-                let reach = f64::from(ranking::score(lowest)) + bound;
-                if lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last)) {
+                if may_lack(lowest, bound, best) {
                     uncertain.push(position as u32);
                 }
             }
@@ -401,6 +455,13 @@ impl<'a> Build<'a> {
     }
 }
 
+/// Whether a row that was not kept could belong to the best: if not, by the bound above the lowest kept, it would have
+/// been kept.
+fn may_lack(lowest: u64, bound: f64, best: &[u64]) -> bool {
+    let reach = f64::from(ranking::score(lowest)) + bound;
+    lowest != ranking::FREE && best.last().is_some_and(|&last| reach >= ranking::below(last))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -441,5 +502,79 @@ impl Workspaces {
         let result = work(&mut workspace);
         lock(&self.free).push(workspace);
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(values: &[f32], width: usize, content: &[u8], k: usize) -> Build<'static> {
+        Build::new(Embeddings::from_values(values, width).unwrap(), content.to_vec(), k).unwrap()
+    }
+
+    /// Candidates as another machine may find them: scores off by up to `error`, the best of them kept.
+    fn found_elsewhere(build: &Build<'_>, error: f32) -> Vec<(u64, Vec<u64>)> {
+        let count = build.live.tokens.len();
+        let all = |position: usize| {
+            let others = (0..count as u32).filter(move |&other| other as usize != position);
+            others.map(|other| ranking::entry(1.0, other)).collect::<Vec<u64>>()
+        };
+        (0..count)
+            .map(|position| {
+                let mut ranked = vec![ranking::FREE; count - 1];
+                build.live.rank(position, &all(position), 0.0, &mut ranked, &mut Scratch::default());
+                let noise = |entry: u64| {
+                    let other = ranking::position(entry);
+                    let part = (other.wrapping_mul(2_654_435_761) >> 8) as f32 / (1u32 << 23) as f32 - 1.0;
+                    ranking::entry(ranking::score(entry) + error * part, other)
+                };
+                let mut kept: Vec<(u64, u64)> = ranked.iter().map(|&exact| (noise(exact), exact)).collect();
+                kept.sort_unstable_by(|a, b| b.cmp(a));
+                let lowest = kept.get(build.kept - 1).map_or(ranking::FREE, |(lowest, _)| *lowest);
+                (lowest, kept.into_iter().take(build.kept).map(|(_, exact)| exact).rev().collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn candidates_found_elsewhere_make_the_same_table_however_rough_they_are() {
+        let (rows, width, k) = (700, 9, 6);
+        let mut state = 3u32;
+        let values: Vec<f32> = (0..rows * width)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1u32 << 24) as f32 - 0.5
+            })
+            .collect();
+        let content: Vec<u8> = (0..rows).map(|token| u8::from(token % 10 != 4)).collect();
+        let fresh = || build(&values, width, &content, k);
+        let (expected, _) = fresh().finish(&|_| ()).unwrap();
+        let go_on = AtomicBool::new(false);
+        for (error, some_redone) in [(0.0, false), (1e-4, false), (0.05, true), (0.5, true)] {
+            let found = found_elsewhere(&fresh(), error);
+            let finished = fresh().finish_with(found.into_iter(), f64::from(error) * 1.01, &go_on, &|_| ());
+            let (table, certified) = finished.unwrap();
+            assert_eq!(table, expected, "off by {error}");
+            assert_eq!(certified.redone > 100, some_redone, "off by {error}: {certified:?}");
+        }
+    }
+
+    #[test]
+    fn candidates_of_another_matrix_are_refused() {
+        let values: Vec<f32> = (0..40).map(|number| (number * 7 % 11) as f32 - 4.5).collect();
+        let fresh = || build(&values, 4, &[1; 10], 3);
+        let go_on = AtomicBool::new(false);
+        let refused = |found: Vec<(u64, Vec<u64>)>| {
+            fresh().finish_with(found.into_iter(), 0.0, &go_on, &|_| ()).unwrap_err()
+        };
+        let sound = found_elsewhere(&fresh(), 0.0);
+        assert_eq!(refused(sound[..9].to_vec()), BuildFault::State);
+        let mut outside = sound.clone();
+        outside[3].1[0] = ranking::entry(0.5, 10);
+        assert_eq!(refused(outside), BuildFault::State);
+        let mut many = sound;
+        many[0].1 = vec![ranking::entry(0.5, 1); 20];
+        assert_eq!(refused(many), BuildFault::State);
     }
 }

@@ -75,12 +75,23 @@ impl<'a> Embeddings<'a> {
         self.width
     }
 
+    /// How its numbers are stored.
+    pub(crate) fn element(&self) -> Element {
+        self.element
+    }
+
+    /// The bytes of a row as they are stored; none for a row that is not there.
+    #[inline(always)]
+    pub(crate) fn row_bytes(&self, row: usize) -> &[u8] {
+        let length = self.width * self.element.bytes();
+        let bytes = row.checked_mul(length).and_then(|first| self.bytes.get(first..first + length));
+        bytes.unwrap_or_default()
+    }
+
     /// Decodes a row, exactly; infinite halves read as NaN. Numbers beyond the row or the buffer are left as they are.
     #[inline(always)]
     pub(super) fn read(&self, row: usize, out: &mut [f32]) {
-        let length = self.width * self.element.bytes();
-        let bytes = row.checked_mul(length).and_then(|first| self.bytes.get(first..first + length));
-        let bytes = bytes.unwrap_or_default();
+        let bytes = self.row_bytes(row);
         match self.element {
             Element::F32 => decode(bytes, out, f32::from_le_bytes),
             Element::F16 => decode(bytes, out, |half| from_half(u16::from_le_bytes(half))),

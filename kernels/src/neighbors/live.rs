@@ -5,12 +5,12 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 /// Rows that take part, by position: rising token id.
-pub(super) struct Live<'a> {
-    pub(super) embeddings: Embeddings<'a>,
+pub(crate) struct Live<'a> {
+    pub(crate) embeddings: Embeddings<'a>,
     /// Token of a position.
-    pub(super) tokens: Vec<u32>,
+    pub(crate) tokens: Vec<u32>,
     /// Euclidean norm of a position's row.
-    norms: Vec<f64>,
+    pub(crate) norms: Vec<f64>,
     pub(super) arch: Arch,
 }
 

@@ -1,7 +1,7 @@
 //! The best of many: short lists in falling order, each entry one comparable number.
 
 /// An entry that any other beats: a free place.
-pub(super) const FREE: u64 = 0;
+pub(crate) const FREE: u64 = 0;
 
 /// A score and a position as one number that orders by falling score, then rising position. Both zeros are one score;
 /// no finite score makes [`FREE`].

@@ -235,6 +235,7 @@ fn word(content: bool) -> &'static str {
 
 impl Sampler for Rescorer {
     fn prepare(&mut self, model: &dyn ModelBackend) -> Result<(), Fault> {
+        self.stepping.forget();
         if self.table.is_none() {
             let own = own_table(model, self.rescore.neighbors)?;
             if own.built {
