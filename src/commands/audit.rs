@@ -103,7 +103,10 @@ pub(super) fn audit(args: &AuditArgs, known: &Known<'_>, json: bool) -> Result<E
     Ok(if ok { Exit::Done } else { Exit::Differences })
 }
 
-fn readers(registry: &Registry) -> Result<Vec<(String, Box<dyn ModelBackend>)>, Failure> {
+/// A baseline that sees no picture, with its name.
+type Reader = (String, Box<dyn ModelBackend>);
+
+fn readers(registry: &Registry) -> Result<Vec<Reader>, Failure> {
     READERS
         .iter()
         .map(|name| {
