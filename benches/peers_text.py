@@ -49,14 +49,13 @@ def bleu(pairs):
     except ImportError:
         print("skipped: sacrebleu is not installed")
         return
-    metric = BLEU(effective_order=True)
+    metric, predictions, references = BLEU(), [one for one, _ in pairs], [[other for _, other in pairs]]
 
     def work():
         # Both tokenisers remember texts, which would make the second round free.
         Tokenizer13a.__call__.cache_clear()
         TokenizerRegexp.__call__.cache_clear()
-        for prediction, reference in pairs:
-            metric.sentence_score(prediction, [reference])
+        metric.corpus_score(predictions, references)
 
     print(f"timed bleu: sacrebleu {sacrebleu.__version__}")
     timed("sacrebleu", work)
@@ -86,7 +85,6 @@ def meteor(pairs):
                 shutil.copy(path, target / path.name)
         lines = (f"{at:02}\t{name.replace(':', chr(9))}\n" for at, name in enumerate(LEXNAMES))
         (target / "lexnames").write_text("".join(lines))
-        os.environ["NLTK_DATA"] = folder
         try:
             import nltk
             from nltk.corpus.reader.wordnet import WordNetCorpusReader
@@ -95,6 +93,7 @@ def meteor(pairs):
         except ImportError:
             print("skipped: nltk is not installed")
             return
+        nltk.data.path.insert(0, folder)
         wordnet = WordNetCorpusReader(str(target), None)
         words = NLTKWordTokenizer()
 

@@ -1,5 +1,6 @@
 //! METEOR as NLTK 3.10 computes it: words are aligned by form, then by stem, then by WordNet.
 
+use super::numbering::Numbering;
 use super::porter::stem;
 use super::python::lower;
 use super::wordnet::WordNet;
@@ -18,6 +19,8 @@ pub(crate) struct Fragmentation {
 
 /// A word at its place.
 type Placed = (usize, String);
+/// Pairs of places: of the prediction, of the reference.
+type Matches = Vec<(usize, usize)>;
 
 /// METEOR of one pair, 0 to 1. Without `wordnet`, forms and stems alone are aligned.
 pub(crate) fn meteor(
@@ -26,65 +29,74 @@ pub(crate) fn meteor(
     wordnet: Option<&WordNet>,
     weights: Fragmentation,
 ) -> f64 {
-    let placed = |word: (usize, &str)| (word.0, lower(word.1).into_owned());
-    let own: Vec<Placed> = prediction.enumerate().map(|(at, word)| placed((at, word.as_ref()))).collect();
-    let others: Vec<Placed> = reference.enumerate().map(|(at, word)| placed((at, word.as_ref()))).collect();
-    let (lengths, mut matches) = ((own.len(), others.len()), Vec::new());
-
-    let latest_equal = |places: &Places<'_>, word: &str| places.latest(word).map(|_| word.to_owned());
-    let (own, others) = align(own, others, &mut matches, latest_equal);
+    let own: Vec<Placed> = prediction.map(|word| lower(word.as_ref()).into_owned()).enumerate().collect();
+    let others: Vec<Placed> = reference.map(|word| lower(word.as_ref()).into_owned()).enumerate().collect();
+    let (lengths, mut matches) = ((own.len(), others.len()), Matches::new());
+    let (own, others) = align(own, others, &mut matches);
     let stems = |words: Vec<Placed>| words.into_iter().map(|(at, word)| (at, stem(&word))).collect();
-    let (own, others) = align(stems(own), stems(others), &mut matches, latest_equal);
+    let (own, others) = align(stems(own), stems(others), &mut matches);
     if let Some(wordnet) = wordnet {
         // Words that are left go on as stems, and as such they are looked up.
-        align(own, others, &mut matches, |places, word| {
-            let mut best = places.latest(word).map(|at| (at, word));
-            wordnet.synonyms(word, |name| {
-                if let Some(at) = places.latest(name)
-                    && best.is_none_or(|(latest, _)| at > latest)
-                {
-                    best = Some((at, name));
-                }
-            });
-            best.map(|(_, name)| name.to_owned())
-        });
+        align_meanings(&own, &others, wordnet, &mut matches);
     }
     matches.sort_unstable();
     score(&matches, lengths, weights)
 }
 
-/// Words of the reference that are still free: their places, by word.
-struct Places<'a>(HashMap<&'a str, Vec<usize>>);
-
-impl Places<'_> {
-    fn latest(&self, word: &str) -> Option<usize> {
-        self.0.get(word)?.last().copied()
-    }
-}
-
-/// Goes through the prediction from its last word to its first; `partner` names the word of the reference that fits, of
-/// which the latest free place is taken. Gives what is left of both.
-fn align(
-    own: Vec<Placed>,
-    others: Vec<Placed>,
-    matches: &mut Vec<(usize, usize)>,
-    partner: impl Fn(&Places<'_>, &str) -> Option<String>,
-) -> (Vec<Placed>, Vec<Placed>) {
-    let mut places = Places(HashMap::new());
-    for (at, (_, word)) in others.iter().enumerate() {
-        places.0.entry(word).or_default().push(at);
+/// Goes through the prediction from its last word to its first; each takes the latest free equal word of the reference.
+/// Gives what is left of both.
+fn align(own: Vec<Placed>, others: Vec<Placed>, matches: &mut Matches) -> (Vec<Placed>, Vec<Placed>) {
+    let mut numbers = Numbering::default();
+    let own_numbers = numbers.of(own.iter().map(|(_, word)| word.as_str()));
+    let other_numbers = numbers.of(others.iter().map(|(_, word)| word.as_str()));
+    // The latest free place of each word, and for each place the one before it with the same word.
+    let mut latest: Vec<Option<usize>> = vec![None; numbers.len()];
+    let mut earlier: Vec<Option<usize>> = Vec::with_capacity(others.len());
+    for (at, number) in other_numbers.iter().enumerate() {
+        earlier.push(latest[*number as usize].replace(at));
     }
     let (mut own_taken, mut others_taken) = (vec![false; own.len()], vec![false; others.len()]);
-    for ((place, word), taken) in own.iter().zip(&mut own_taken).rev() {
-        let Some(partner) = partner(&places, word) else { continue };
-        let Some(at) = places.0.get_mut(partner.as_str()).and_then(Vec::pop) else { continue };
-        if let (Some(other), Some(other_taken)) = (others.get(at), others_taken.get_mut(at)) {
-            (*taken, *other_taken) = (true, true);
-            matches.push((*place, other.0));
+    for (place, number) in own_numbers.iter().enumerate().rev() {
+        let slot = &mut latest[*number as usize];
+        if let Some(at) = *slot {
+            *slot = earlier[at];
+            (own_taken[place], others_taken[at]) = (true, true);
+            matches.push((own[place].0, others[at].0));
         }
     }
-    drop(places);
     (left(own, &own_taken), left(others, &others_taken))
+}
+
+/// The same by meaning: each word takes the latest free word of the reference that is a name of one of its meanings.
+/// No two words left are equal, so names alone count.
+fn align_meanings(own: &[Placed], others: &[Placed], wordnet: &WordNet, matches: &mut Matches) {
+    let mut free: HashMap<u32, Vec<usize>> = HashMap::new();
+    // One bit for each sixty-fourth of all names: most names of most meanings are told apart without a look-up.
+    let mut some = 0_u64;
+    for (at, (_, word)) in others.iter().enumerate() {
+        if let Some(name) = wordnet.name(word) {
+            free.entry(name).or_default().push(at);
+            some |= 1 << (name % 64);
+        }
+    }
+    if some == 0 {
+        return;
+    }
+    for (place, word) in own.iter().rev() {
+        let mut best: Option<(usize, u32)> = None;
+        wordnet.names_of_meanings(word, |name| {
+            if some & (1 << (name % 64)) != 0
+                && let Some(at) = free.get(&name).and_then(|places| places.last().copied())
+                && best.is_none_or(|(latest, _)| at > latest)
+            {
+                best = Some((at, name));
+            }
+        });
+        if let Some((at, name)) = best {
+            free.get_mut(&name).map(Vec::pop);
+            matches.push((*place, others[at].0));
+        }
+    }
 }
 
 fn left(words: Vec<Placed>, taken: &[bool]) -> Vec<Placed> {

@@ -1,8 +1,8 @@
 //! BLEU as sacreBLEU 2.6.0 computes it, one reference, n-grams of one to four tokens.
 
+use super::numbering::Numbering;
 use super::python::{lower, split};
 use super::tokenizer_13a::tokens_13a;
-use std::collections::HashMap;
 
 /// Longest n-gram.
 const ORDER: usize = 4;
@@ -25,13 +25,9 @@ impl Counts {
     pub fn of(prediction: &str, reference: &str, lowercase: bool) -> Self {
         let tokens = |text: &str| if lowercase { tokens_13a(&lower(text)) } else { tokens_13a(text) };
         let (prediction, reference) = (tokens(prediction), tokens(reference));
-        let mut numbers: HashMap<&str, u32> = HashMap::new();
-        let mut number = |word| {
-            let next = numbers.len() as u32 + 1;
-            *numbers.entry(word).or_insert(next)
-        };
-        let reference: Vec<u32> = split(&reference).map(&mut number).collect();
-        let prediction: Vec<u32> = split(&prediction).map(&mut number).collect();
+        let mut numbers = Numbering::default();
+        let reference = numbers.of(split(&reference));
+        let prediction = numbers.of(split(&prediction));
         let mut counts =
             Self { predicted: prediction.len() as f64, expected: reference.len() as f64, ..Self::default() };
         let lengths = counts.matching.iter_mut().zip(&mut counts.all).zip(1..);

@@ -3,6 +3,7 @@
 mod alignment;
 mod bleu;
 mod common_subsequence;
+mod numbering;
 mod pair;
 mod porter;
 mod python;

@@ -157,7 +157,7 @@ impl Word {
 
     fn step_1c(&mut self) {
         let stem = self.without(1);
-        if self.ends_with("y") && stem.len() > 1 && flags(stem).last().copied().unwrap_or(false) {
+        if self.ends_with("y") && stem.len() > 1 && ends_in_consonant(stem) {
             self.replace("y", "i");
         }
     }
@@ -201,37 +201,43 @@ impl Word {
     }
 }
 
-/// Which characters are consonants: no a, e, i, o, u, and no y behind a consonant.
-fn flags(word: &[char]) -> Vec<bool> {
-    let mut flags: Vec<bool> = Vec::with_capacity(word.len());
-    for c in word {
-        flags.push(match c {
+/// Whether each character is a consonant: no a, e, i, o, u, and no y behind a consonant.
+fn consonants(word: &[char]) -> impl Iterator<Item = bool> {
+    let mut before = false;
+    word.iter().map(move |c| {
+        before = match c {
             'a' | 'e' | 'i' | 'o' | 'u' => false,
-            'y' => flags.last().is_none_or(|before| !before),
+            'y' => !before,
             _ => true,
-        });
-    }
-    flags
+        };
+        before
+    })
 }
 
 /// How often a consonant follows a vowel.
 fn measure(word: &[char]) -> usize {
-    flags(word).windows(2).filter(|pair| matches!(pair, [false, true])).count()
+    let mut vowel = false;
+    consonants(word).filter(|consonant| std::mem::replace(&mut vowel, !consonant) && *consonant).count()
 }
 
 fn has_vowel(word: &[char]) -> bool {
-    flags(word).contains(&false)
+    consonants(word).any(|consonant| !consonant)
+}
+
+fn ends_in_consonant(word: &[char]) -> bool {
+    consonants(word).last() == Some(true)
 }
 
 fn ends_double_consonant(word: &[char]) -> bool {
-    matches!(word, [.., a, b] if a == b) && flags(word).last() == Some(&true)
+    matches!(word, [.., a, b] if a == b) && ends_in_consonant(word)
 }
 
 /// Consonant, vowel, consonant other than w, x, y; or vowel and consonant alone.
 fn ends_cvc(word: &[char]) -> bool {
-    match flags(word).as_slice() {
-        [.., true, false, true] => !matches!(word.last(), Some('w' | 'x' | 'y')),
-        [false, true] => true,
+    let last = consonants(word).fold([None; 3], |[_, b, c], next| [b, c, Some(next)]);
+    match last {
+        [Some(true), Some(false), Some(true)] => !matches!(word.last(), Some('w' | 'x' | 'y')),
+        [None, Some(false), Some(true)] => true,
         _ => false,
     }
 }

@@ -8,8 +8,12 @@ use std::sync::LazyLock;
 static LETTER_OR_NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}]$").ok());
 
 /// `str.isspace`: Unicode's white space and the four separators of ASCII.
+#[inline]
 pub(crate) fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+    match c {
+        '\t'..='\r' | '\u{1c}'..=' ' => true,
+        _ => !c.is_ascii() && c.is_whitespace(),
+    }
 }
 
 /// A character of a word in `re`: `\w`.

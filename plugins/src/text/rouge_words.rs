@@ -10,7 +10,9 @@ const SHORTEST_STEMMED: usize = 4;
 /// and more are stemmed.
 pub fn rouge_words(text: &str, stemmer: bool) -> Vec<String> {
     let lower = lower(text);
-    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    // A byte of a longer character is no letter of ASCII, so bytes stand for characters.
+    let words = lower.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words = words.filter_map(|word| std::str::from_utf8(word).ok());
     words
         .map(|word| if stemmer && word.len() >= SHORTEST_STEMMED { stem(word) } else { word.to_owned() })
         .collect()

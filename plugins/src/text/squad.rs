@@ -1,7 +1,7 @@
 //! Answers as SQuAD v1.1's evaluation compares them.
 
+use super::numbering::Numbering;
 use super::python::{is_word, lower, split};
-use std::collections::HashMap;
 
 /// Articles that do not count.
 const ARTICLES: [&str; 3] = ["a", "an", "the"];
@@ -26,18 +26,19 @@ pub fn normalised(text: &str) -> String {
 /// F1 of the words of two normalised texts, each counted as often as it occurs; 1 when both are empty, 0 when one is.
 pub fn token_f1(prediction: &str, reference: &str) -> f64 {
     let (prediction, reference) = (normalised(prediction), normalised(reference));
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    let (mut own, mut others, mut common) = (0, 0, 0);
-    for word in split(&reference) {
-        *counts.entry(word).or_default() += 1;
-        others += 1;
+    let mut numbers = Numbering::default();
+    let reference = numbers.of(split(&reference));
+    let prediction = numbers.of(split(&prediction));
+    let (own, others) = (prediction.len(), reference.len());
+    let mut left = vec![0_usize; numbers.len()];
+    for word in reference {
+        left[word as usize] += 1;
     }
-    for word in split(&prediction) {
-        own += 1;
-        if let Some(left) = counts.get_mut(word).filter(|left| **left > 0) {
-            *left -= 1;
-            common += 1;
-        }
+    let mut common = 0;
+    for word in prediction {
+        let left = &mut left[word as usize];
+        common += usize::from(*left > 0);
+        *left = left.saturating_sub(1);
     }
     if own == 0 || others == 0 {
         return f64::from(u8::from(own == others));
@@ -45,6 +46,6 @@ pub fn token_f1(prediction: &str, reference: &str) -> f64 {
     if common == 0 {
         return 0.0;
     }
-    let (precision, recall) = (f64::from(common) / f64::from(own), f64::from(common) / f64::from(others));
+    let (precision, recall) = (common as f64 / own as f64, common as f64 / others as f64);
     2.0 * precision * recall / (precision + recall)
 }

@@ -3,7 +3,7 @@
 use super::python::split;
 use situs_core::digest::Digest;
 use situs_core::fault::{Fault, file_fault};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Largest file, in bytes; the largest of WordNet 3.1 has 16 MB.
@@ -41,8 +41,11 @@ pub struct WordNet {
     words: [HashMap<Box<str>, Box<[u32]>>; 4],
     /// By part of speech: base forms of irregular ones.
     exceptions: [HashMap<Box<str>, Names>; 4],
-    /// Names of each meaning, in WordNet's own case, those of several words left out.
-    meanings: Vec<Names>,
+    /// Names of each meaning, by number, in WordNet's own case, those of several words left out.
+    meanings: Vec<Box<[u32]>>,
+    /// Names by number, and back.
+    names: Vec<Box<str>>,
+    numbers: HashMap<Box<str>, u32>,
     digest: String,
 }
 
@@ -69,6 +72,8 @@ impl WordNet {
             words: Default::default(),
             exceptions: Default::default(),
             meanings: Vec::new(),
+            names: Vec::new(),
+            numbers: HashMap::new(),
             digest: String::new(),
         };
         let [index, data, exceptions] = KINDS;
@@ -100,15 +105,26 @@ impl WordNet {
     /// Calls `with` on every name of every meaning of a word in lower case, or of one of its base forms; names of several
     /// words are left out, and a name may come more than once.
     pub fn synonyms<'a>(&'a self, word: &str, mut with: impl FnMut(&'a str)) {
+        self.names_of_meanings(word, |name| {
+            if let Some(name) = self.names.get(name as usize) {
+                with(name);
+            }
+        });
+    }
+
+    /// The number of a name, as [`WordNet::names_of_meanings`] gives it.
+    pub(super) fn name(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    /// [`WordNet::synonyms`] by number.
+    pub(super) fn names_of_meanings(&self, word: &str, mut with: impl FnMut(u32)) {
+        let mut form = String::new();
         for (at, words) in self.words.iter().enumerate() {
-            let mut seen: HashSet<&str> = HashSet::new();
             let mut look_up = |form: &str| {
-                if let Some((form, meanings)) = words.get_key_value(form)
-                    && seen.insert(form)
-                {
-                    let meanings = meanings.iter().filter_map(|at| self.meanings.get(*at as usize));
-                    meanings.flat_map(|names| names.iter()).for_each(|name| with(name));
-                }
+                let meanings = words.get(form).into_iter().flat_map(|meanings| meanings.iter());
+                let meanings = meanings.filter_map(|at| self.meanings.get(*at as usize));
+                meanings.flat_map(|names| names.iter()).for_each(|name| with(*name));
             };
             look_up(word);
             if let Some(forms) = self.exceptions.get(at).and_then(|exceptions| exceptions.get(word)) {
@@ -117,7 +133,10 @@ impl WordNet {
             }
             for (ending, by) in ENDINGS.get(at).copied().unwrap_or_default() {
                 if let Some(stem) = word.strip_suffix(ending) {
-                    look_up(&format!("{stem}{by}"));
+                    form.clear();
+                    form.push_str(stem);
+                    form.push_str(by);
+                    look_up(&form);
                 }
             }
         }
@@ -133,11 +152,21 @@ impl WordNet {
             let name = without_marker(fields.next()?);
             fields.next()?;
             if !name.contains('_') {
-                names.push(name.into());
+                names.push(self.numbered(name)?);
             }
         }
         self.meanings.push(names.into());
         Some((offset, u32::try_from(self.meanings.len() - 1).ok()?))
+    }
+
+    fn numbered(&mut self, name: &str) -> Option<u32> {
+        if let Some(number) = self.numbers.get(name) {
+            return Some(*number);
+        }
+        let number = u32::try_from(self.names.len()).ok()?;
+        self.names.push(name.into());
+        self.numbers.insert(name.into(), number);
+        Some(number)
     }
 }
 
