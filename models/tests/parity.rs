@@ -112,7 +112,7 @@ fn every_number_of_a_gemma_configuration_counts() {
         ("gemma3", "text_config", "sliding_window", json!(8)),
         ("gemma3", "text_config", "query_pre_attn_scalar", json!(16)),
         ("gemma3", "text_config", "hidden_activation", json!("silu")),
-        ("gemma3", "text_config", "layer_types", json!(["full_attention"; 3])),
+        ("gemma3", "text_config", "layer_types", json!(vec!["full_attention"; 3])),
         ("gemma3", "rope_parameters", "full_attention", json!({ "rope_type": "default", "rope_theta": 1e6 })),
         (
             "gemma3",
