@@ -12,14 +12,8 @@ fn example(folder: &Path, more: &[&str]) -> Command {
     command
 }
 
-const SMALL: [&str; 6] = [
-    "--set",
-    "dataset.shape=[94, 73, 125]",
-    "--set",
-    "dataset.cases=6",
-    "--set",
-    "family.fewest_voxels=8",
-];
+const SMALL: [&str; 6] =
+    ["--set", "dataset.shape=[94, 73, 125]", "--set", "dataset.cases=6", "--set", "family.fewest_voxels=8"];
 
 fn arm<'a>(printed: &'a Value, name: &str) -> &'a Value {
     let arms = printed["summary"]["arms"].as_array().unwrap();
@@ -55,7 +49,10 @@ fn the_example_is_bounded_reviewed_and_compared() {
     let filled: String = std::fs::read_to_string(&path)
         .unwrap()
         .lines()
-        .map(|line| line.strip_suffix(",,,,,,").map_or(line.to_owned(), |row| format!("{row},no,no,yes,no,no,")) + "\n")
+        .map(|line| {
+            line.strip_suffix(",,,,,,").map_or(line.to_owned(), |row| format!("{row},no,no,yes,no,no,"))
+                + "\n"
+        })
         .collect();
     let reader = folder.path().join("reader.csv");
     std::fs::write(&reader, filled).unwrap();

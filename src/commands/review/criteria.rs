@@ -16,8 +16,13 @@ const AUDIT: [&str; 4] =
     ["textual_support", "spatial_specificity", "correct_interpretation", "clinical_clarity"];
 
 /// Kinds of error in a wrong answer, and whether its explanation supports the right one (SpatialMed, section 4.3).
-const OF_FAILURES: [&str; 5] =
-    ["visual_perception", "linguistic_intelligence", "relational_reasoning", "numeric_reasoning", "explanation_right"];
+const OF_FAILURES: [&str; 5] = [
+    "visual_perception",
+    "linguistic_intelligence",
+    "relational_reasoning",
+    "numeric_reasoning",
+    "explanation_right",
+];
 
 /// Most criteria of a sheet.
 const MOST_CRITERIA: usize = 32;

@@ -61,8 +61,8 @@ fn export(args: &ReviewExportArgs, known: &Known<'_>, json: bool) -> Result<Exit
         }
         Some(per_level) => {
             let wanted = Wanted { per_level, by: &args.by, arm: args.arm.as_deref(), seed };
-            let records =
-                load_records(&args.run, &known.registry(None)?).map_err(|error| in_run(&args.run, error.into()))?;
+            let records = load_records(&args.run, &known.registry(None)?)
+                .map_err(|error| in_run(&args.run, error.into()))?;
             (criteria::of_failures(&args.criteria)?, failures::drawn(records, &wanted)?, "failures.csv")
         }
     };
@@ -121,8 +121,7 @@ fn import(args: &ReviewImportArgs, json: bool) -> Result<Exit, Failure> {
     let of_failures = sheets.first().is_some_and(|(sheet, _)| criteria::are_of_failures(&sheet.criteria));
     let file = args.run.join(if of_failures { FAILURES_FILE } else { REVIEW_FILE });
     let review = Review::of(sheets, &questions, args.keep_above)?;
-    write_json(&file, &review)
-        .map_err(|fault| or_unwritable(&args.run, fault.into()))?;
+    write_json(&file, &review).map_err(|fault| or_unwritable(&args.run, fault.into()))?;
     if json {
         output::print_json(&review)?;
     } else {
