@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const CATEGORY_FACETS: [&str; 6] =
     ["laterality", "longitudinal", "depth", "centricity", "adjacency", "extent"];
 
-/// Question openers with a level of their own: those that 3 % of the release or more begin with.
+/// Question openers with a level of their own; all others share one.
 const OPENERS: [&str; 12] =
     ["where", "are", "what", "which", "in", "is", "does", "do", "how", "on", "at", "from"];
 /// Openers of questions that yes or no answers.
