@@ -60,7 +60,11 @@ fn without_pictures_only_the_reader_of_pictures_loses() {
     let done = asked(
         folder.path(),
         r#""no-image", "blank""#,
-        &["family.ablations=[\"none\", \"text_only\"]", "run.questions=240"],
+        &[
+            "family.ablations=[\"none\", \"text_only\"]",
+            "family.visual=[\"mask\", \"box\", \"none\"]",
+            "run.questions=240",
+        ],
     );
     for control in ["no-image", "blank"] {
         answers_alike(&done, "prior", control);

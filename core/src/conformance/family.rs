@@ -4,7 +4,7 @@ use super::room::{Room, Stored, orders};
 use super::{Kit, Law, Not, Sheet, broken, first_room, same, skipped};
 use crate::case::Case;
 use crate::dataset::Dataset;
-use crate::fault::Fault;
+use crate::fault::{Cause, Fault};
 use crate::question::Question;
 use crate::question_family::{AskContext, Asked, QuestionFamily};
 use crate::record::AnswerState;
@@ -63,7 +63,12 @@ fn ask(
             replies: &replies,
             media: room,
         };
-        match family.ask(&cx)? {
+        let asked = match family.ask(&cx) {
+            // A family may be made for cases that bring questions along.
+            Err(fault) if fault.cause == Cause::Unsupported => return skipped(fault.to_string()),
+            other => other?,
+        };
+        match asked {
             Asked::Questions { questions, left_out } if questions.is_empty() => {
                 return skipped(format!("it asks nothing of {}: {left_out:?}", case.name));
             }

@@ -44,7 +44,7 @@ impl QuestionFamily for Family {
 
     fn ask(&self, cx: &AskContext<'_>) -> Result<Asked, Fault> {
         let rows = cx.case.facts.get(ROWS_FACT).ok_or_else(|| {
-            Fault::config(format!("case {} carries no rows", cx.case.name))
+            Fault::unsupported(format!("case {} carries no rows", cx.case.name))
                 .help("use it with the data set `released-rows`")
         })?;
         let rows: Vec<Result<Row, String>> =

@@ -110,7 +110,7 @@ mod tests {
     fn question(text: &str, options: &[&str], truth: &str) -> Question {
         serde_json::from_value(serde_json::json!({
             "id": "q", "cases": ["c"], "template": "T", "cell": "c", "bundle": "", "structures": [],
-            "text": text, "options": options, "truth": truth, "chance": 1.0 / options.len() as f64,
+            "text": text, "options": options, "truth": truth, "chance": 1.0 / options.len().max(1) as f64,
             "facets": {}, "scene": null, "evidence": {"positions": [], "relation": ""},
         }))
         .unwrap()

@@ -225,7 +225,7 @@ fn side(word: &str) -> Option<Direction> {
 
 impl Ask {
     fn read(text: &str) -> Option<Self> {
-        if let Some(statement) = between(text, "Statement: ", ". Is the statement true or false?") {
+        if let Some(statement) = between(text, "Statement: ", ". Is the statement ") {
             return Self::statement(statement);
         }
         Self::displacement(text).or_else(|| Self::superlative(text))

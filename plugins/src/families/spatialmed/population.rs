@@ -135,7 +135,18 @@ impl<'a> Population<'a> {
                 Some(option)
             }
             Textbook::Median(number, place) => {
-                median(tuples.iter().map(|tuple| number(tuple)).collect()).and_then(|median| place.of(median, options))
+                let own: Vec<Measure> = sites.iter().map(|site| body.sites[*site].measure).collect();
+                let numbers: Vec<f64> = tuples.iter().map(|tuple| number(tuple)).collect();
+                let Some(median) = median(numbers.clone()) else { return Verdict::Unknown };
+                let told = place.of(median, options);
+                // Options are made around each patient's own number: the reader is as far off theirs as the median is.
+                let scale = number(&own) * median;
+                let tells = |theirs: &&f64| place.of(scale / **theirs, options) == Some(truth);
+                let right = numbers.iter().filter(tells).count() + usize::from(told == Some(truth));
+                if right as f64 >= self.trivial_from * (numbers.len() + 1) as f64 {
+                    return Verdict::Trivial;
+                }
+                told
             }
             Textbook::Value(_) | Textbook::Nothing => return Verdict::Unknown,
         };
