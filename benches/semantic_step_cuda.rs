@@ -202,12 +202,12 @@ impl Bed {
                     let all = self.between(|| (0..LAUNCHES).try_for_each(|n| launch(time * LAUNCHES + n)))?;
                     eager.push(all * 1e3 / LAUNCHES as f32);
                 }
-                let graph = self.gpu.capture(|| (0..LAUNCHES).try_for_each(&mut *launch))?;
+                let mut all = || (0..LAUNCHES).try_for_each(&mut *launch);
+                let graph = self.gpu.capture(&mut all)?;
                 let mut replayed = Vec::with_capacity(TIMES);
                 if let Some(graph) = graph {
                     for _ in 0..TIMES {
-                        replayed
-                            .push(self.between(|| graph.launch().map_err(driver))? * 1e3 / LAUNCHES as f32);
+                        replayed.push(self.between(|| graph.launch())? * 1e3 / LAUNCHES as f32);
                     }
                 }
                 Ok([("eager", eager), ("graph", replayed)])

@@ -111,7 +111,12 @@ fn two_plug_ins_can_be_linked_into_one_program() {
     built("larger", "examples/plugin-rust");
     let one = format!("situs_core::export_plugin!();\n{METRIC}");
     let one = krate("one-for-all", "lib.rs", &core(""), &one);
-    let larger = workshop().join("src/larger");
+    // Without the library file, which has one name whatever the features, and which another test may be loading.
+    let (library, larger) = (workshop().join("src/larger"), workshop().join("src/larger-linked"));
+    for file in ["Cargo.toml", "src/lib.rs"] {
+        let text = std::fs::read_to_string(library.join(file)).unwrap();
+        write(&larger.join(file), &text.replace(r#"["cdylib", "rlib"]"#, r#"["rlib"]"#));
+    }
     let dependencies = format!(
         "{}\none-for-all = {{ path = '{}' }}\nlarger = {{ path = '{}', default-features = false }}",
         core(""),

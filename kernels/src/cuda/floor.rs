@@ -58,6 +58,9 @@ impl Floor {
     ) -> Result<(), GpuFault> {
         layout.check(logits.len())?;
         self.gpu.same_device("the batch of logits", logits.stream())?;
+        if layout.rows > crate::semantic::MAX_ROWS {
+            return Err(GpuFault::Batch { rows: layout.rows });
+        }
         let dense = RowLayout::dense(layout.rows, layout.width);
         if layout != dense || !(layout.width * T::FORMAT.bytes()).is_multiple_of(WIDE) {
             return Err(GpuFault::Stride { stride: layout.stride, width: layout.width });
@@ -65,13 +68,16 @@ impl Floor {
         let stream = self.gpu.stream();
         let words = (layout.width * T::FORMAT.bytes() / WIDE) as u32;
         let (rows, _rows_read) = logits.device_ptr(stream);
+        if !rows.is_multiple_of(WIDE as u64) {
+            return Err(GpuFault::Stride { stride: layout.stride, width: layout.width });
+        }
         let config = LaunchConfig {
             grid_dim: (layout.rows as u32 * BLOCKS, 1, 1),
             block_dim: (THREADS as u32, 1, 1),
             shared_mem_bytes: 0,
         };
         // SAFETY: the kernel reads `words` words of each row, which the layout's check found within the memory, aligned
-        // as the allocation is where rows are whole words; `sums` has a place for each of the most rows.
+        // as was looked at above; `sums` has a place for each of the most rows.
         unsafe { stream.launch_builder(&self.read).arg(&rows).arg(&words).arg(&self.sums).launch(config) }
             .map_err(|error| GpuFault::driver("launch a read", error))?;
         Ok(())

@@ -11,12 +11,29 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaModule, CudaStrea
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// The lowest compute capability that has thread-block clusters.
 pub const LOWEST_CAPABILITY: (i32, i32) = (9, 0);
 /// The lowest driver that the bindings know all functions of: CUDA 12.0.
 const OLDEST_DRIVER: i32 = 12_000;
+
+/// Launches to be replayed. It holds on to the work that made them, and with it to the memory that they read and write.
+pub struct Recorded<'w> {
+    graph: CudaGraph,
+    _work: PhantomData<&'w mut ()>,
+}
+
+impl Recorded<'_> {
+    /// Launches all of it again.
+    ///
+    /// # Errors
+    /// A refusal of the driver.
+    pub fn launch(&self) -> Result<(), GpuFault> {
+        self.graph.launch().map_err(|error| GpuFault::driver("replay a graph", error))
+    }
+}
 
 /// A stream of a GPU, and the kernels.
 pub struct Gpu {
@@ -114,14 +131,14 @@ impl Gpu {
     }
 
     /// Records what `work` launches into this stream, to be replayed as one graph; nothing runs meanwhile. All that it
-    /// names must be of this stream. `None` where it launched nothing.
+    /// names must be of this stream, and live as long as `work` does. `None` where it launched nothing.
     ///
     /// # Errors
     /// What `work` fails with, or a refusal of the driver.
-    pub fn capture(
+    pub fn capture<'w>(
         &self,
-        work: impl FnOnce() -> Result<(), GpuFault>,
-    ) -> Result<Option<CudaGraph>, GpuFault> {
+        work: &'w mut dyn FnMut() -> Result<(), GpuFault>,
+    ) -> Result<Option<Recorded<'w>>, GpuFault> {
         let refused = |error| GpuFault::driver("record a graph", error);
         let context = self.stream.context();
         // Events of earlier work may not be waited for inside a graph, and need not be once all of it is done.
@@ -137,7 +154,7 @@ impl Gpu {
             unsafe { context.enable_event_tracking() };
         }
         worked?;
-        graph.map_err(refused)
+        Ok(graph.map_err(refused)?.map(|graph| Recorded { graph, _work: PhantomData }))
     }
 
     pub(super) fn step(&self, form: Form, format: NumberFormat) -> Result<&CudaFunction, GpuFault> {
@@ -212,8 +229,11 @@ impl fmt::Display for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Err(fault) => write!(f, "none used, steps run on the CPU: {fault}"),
+            // Where a step runs is decided by where its model's logits lie.
             Ok(gpu) => match gpu.code() {
-                Code::Compiled => write!(f, "{}: kernels compiled for it just now, and kept", gpu.name()),
+                Code::Compiled => {
+                    write!(f, "{}: kernels compiled for it just now, for logits that lie there", gpu.name())
+                }
                 Code::Cached(path) => {
                     write!(f, "{}: kernels compiled for it earlier, {}", gpu.name(), path.display())
                 }

@@ -49,7 +49,7 @@ pub use cudarc;
 pub use fault::GpuFault;
 pub use floor::Floor;
 pub use form::{Form, NumberFormat};
-pub use gpu::{Gpu, LOWEST_CAPABILITY, Survey, survey};
+pub use gpu::{Gpu, LOWEST_CAPABILITY, Recorded, Survey, survey};
 pub use logits::{GpuLogits, LogitSource, LogitView};
 pub use source::{CARRIED, CARRIED_OPTION, carried_is_of_source, digest};
 pub use step::{GpuStepper, LogitNumber, Prepared, RowLayout};

@@ -13,6 +13,7 @@ use crate::semantic::{LogitRow, MAX_ROWS, Step, StepFault, StepRow, Stepper};
 use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg};
 use half::{bf16, f16};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 // SAFETY: these are plain numbers in C order, the same as in `step.cu` and `select.cu`, and valid for any bits.
 unsafe impl DeviceRepr for RuleArguments {}
@@ -68,9 +69,13 @@ pub struct GpuStepper {
     gpu: Arc<Gpu>,
     room: Option<(CudaSlice<RuleArguments>, CudaSlice<ResultWords>)>,
     host: Stepper,
-    /// Batches prepared so far.
+    /// The batch whose rules lie on the device, and the one whose results do; 0 for none.
     prepared: u64,
+    launched: u64,
 }
+
+/// Numbers batches of all steppers, so that none is taken for another one's.
+static BATCHES: AtomicU64 = AtomicU64::new(0);
 
 /// A batch of which the rules are on the device. It can be launched any number of times.
 #[derive(Debug)]
@@ -84,7 +89,7 @@ pub struct Prepared {
     on_host: Vec<bool>,
     report: bool,
     needs_table: bool,
-    /// Which of the stepper's batches this is.
+    /// Which batch this is.
     number: u64,
 }
 
@@ -98,7 +103,7 @@ impl Prepared {
 impl GpuStepper {
     /// On a GPU.
     pub fn new(gpu: &Arc<Gpu>) -> Self {
-        Self { gpu: gpu.clone(), room: None, host: Stepper::new(), prepared: 0 }
+        Self { gpu: gpu.clone(), room: None, host: Stepper::new(), prepared: 0, launched: 0 }
     }
 
     /// A token for each row of a batch, in order: one launch, then a wait for the results. The logits may be a slice or a
@@ -215,7 +220,7 @@ impl GpuStepper {
         let (on_device, _) = self.room()?;
         let place = &mut on_device.slice_mut(..rows);
         stream.memcpy_htod(&arguments, place).map_err(|error| GpuFault::driver("copy the rules", error))?;
-        self.prepared += 1;
+        self.prepared = BATCHES.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Prepared {
             layout,
             number: self.prepared,
@@ -255,12 +260,8 @@ impl GpuStepper {
     ) -> Result<(), GpuFault> {
         let RowLayout { first, width, stride, .. } = prepared.layout;
         let rows = prepared.asked.len();
-        prepared.layout.check(logits.len())?;
-        if prepared.number != self.prepared {
-            return Err(GpuFault::Stale);
-        }
+        self.fits(prepared, logits)?;
         let gpu = self.gpu.clone();
-        gpu.same_device("the batch of logits", logits.stream())?;
         if let Some(table) = table {
             gpu.same_device("the neighbor table", table.neighbors.stream())?;
         }
@@ -276,15 +277,15 @@ impl GpuStepper {
                 return Err(wrong(StepFault::Neighbors { asked, stored: table.shape.slots }));
             }
         }
-        if prepared.format != T::FORMAT || !gpu.takes(prepared.form, T::FORMAT, width) {
+        if !gpu.takes(prepared.form, T::FORMAT, width) {
             return Err(GpuFault::NoForm { form: prepared.form.kernel(T::FORMAT) });
         }
         let function = gpu.step(prepared.form, T::FORMAT)?;
         let stream = gpu.stream();
         let (on_device, results) = self.room()?;
         let (logits, _logits_read) = logits.device_ptr(stream);
-        let (rules, _rules_read) = on_device.device_ptr(stream);
-        let (results, _results_written) = results.device_ptr_mut(stream);
+        let (rules, rules_read) = on_device.device_ptr(stream);
+        let (results, results_written) = results.device_ptr_mut(stream);
         let neighbors = table.map(|table| table.neighbors.device_ptr(stream));
         let content = table.map(|table| table.content.device_ptr(stream));
         let arguments = StepArguments {
@@ -308,18 +309,36 @@ impl GpuStepper {
         // has slots; ids in a checked table are below it. It writes a result each, of which there is room for the most rows.
         unsafe { stream.launch_builder(function).arg(&arguments).launch(config) }
             .map_err(|error| GpuFault::driver("launch the step", error))?;
+        drop((rules_read, results_written));
+        self.launched = prepared.number;
         Ok(())
+    }
+
+    /// Whether logits are those that a batch was prepared for, and the batch is this stepper's last one.
+    fn fits<T: LogitNumber>(&self, prepared: &Prepared, logits: &impl DevicePtr<T>) -> Result<(), GpuFault> {
+        prepared.layout.check(logits.len())?;
+        if prepared.number != self.prepared {
+            return Err(GpuFault::Stale);
+        }
+        if prepared.format != T::FORMAT {
+            return Err(GpuFault::NoForm { form: prepared.form.kernel(T::FORMAT) });
+        }
+        self.gpu.same_device("the batch of logits", logits.stream())
     }
 
     /// Waits for a launched batch and gives its steps.
     ///
     /// # Errors
-    /// A refusal of the driver, or the first row without a token.
+    /// A batch that was not launched or not with such logits, a refusal of the driver, or the first row without a token.
     pub fn collect<T: LogitNumber>(
         &mut self,
         prepared: &Prepared,
         logits: &impl DevicePtr<T>,
     ) -> Result<Vec<Step>, GpuFault> {
+        self.fits(prepared, logits)?;
+        if self.launched != prepared.number {
+            return Err(GpuFault::Stale);
+        }
         let (rows, width) = (prepared.asked.len(), prepared.layout.width);
         let stream = self.gpu.stream().clone();
         let mut words = vec![ResultWords::default(); rows];
@@ -356,7 +375,7 @@ impl GpuStepper {
         {
             let (place, _read) = logits.device_ptr(stream);
             let from = place + ((first + row * stride) * T::FORMAT.bytes()) as u64;
-            // SAFETY: the layout's check found the row within the memory, and the buffer has room for its numbers.
+            // SAFETY: `collect` checked the layout against this memory, rules name rows of the layout, and the buffer has room for its numbers.
             unsafe { cudarc::driver::result::memcpy_dtoh_async(&mut numbers, from, stream.cu_stream()) }
                 .map_err(copied)?;
             stream.synchronize().map_err(copied)?;

@@ -118,6 +118,8 @@ impl Emulation {
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
         if !Command::new(&compiler).arg("--version").output().is_ok_and(|output| output.status.success()) {
             println!("not run: there is no C++ compiler ({compiler}) to emulate the kernels with");
+            let required = std::env::var("SITUS_EMULATION_REQUIRED").is_ok_and(|set| set == "1");
+            assert!(!required, "SITUS_EMULATION_REQUIRED is set, and {compiler} does not run");
             return None;
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

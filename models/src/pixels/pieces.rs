@@ -9,6 +9,9 @@ use situs_core::media::Picture;
 /// Largest ratio of the sides of a picture.
 const MAX_RATIO: f64 = 200.0;
 
+/// Most pixels of a picture on its way to a model.
+const MAX_MADE: f64 = 67_108_864.0;
+
 /// How squares are made of a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Pieces {
@@ -32,6 +35,7 @@ impl Pieces {
         mean: [f64; 3],
         filter: Filter,
     ) -> Result<Vec<Picture>, Fault> {
+        self.bounded(picture, side)?;
         let canvas = Canvas::of(picture, filter)?;
         let squares = match self {
             Self::Middle => vec![canvas.middle(side)],
@@ -55,6 +59,26 @@ impl Pieces {
             rgb: canvas.rgb,
         };
         Ok(squares.into_iter().map(picture).collect())
+    }
+
+    /// Refuses what would be made larger, on the way, than anything a model takes.
+    fn bounded(&self, picture: &Picture, side: usize) -> Result<(), Fault> {
+        let (width, height) = (f64::from(picture.width), f64::from(picture.height));
+        let (longest, shortest) = (width.max(height), width.min(height).max(1.0));
+        let side = side as f64;
+        let made = match self {
+            Self::Middle => side * side * longest / shortest,
+            Self::Padded => longest * longest,
+            // Bounded where its sizes are read.
+            Self::Tiles(_) => 0.0,
+        };
+        if made > MAX_MADE {
+            let what = format!(
+                "a picture of {width} x {height} would be made {made:.0} pixels large on its way to {side}"
+            );
+            return Err(Fault::rejected(what).help("draw smaller pictures, or less long ones"));
+        }
+        Ok(())
     }
 
     /// Rows and columns of tiles for a picture of that size (width, height).

@@ -8,6 +8,8 @@ use situs_core::fault::Fault;
 const MAX_TILES: usize = 16;
 /// Most sizes.
 const MAX_SIZES: usize = 256;
+/// Most pixels of a size.
+const MAX_PIXELS: usize = 1 << 26;
 
 /// Sizes, as rows and columns of tiles.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,13 +36,18 @@ impl Tiling {
             Some(pixels / side).filter(|tiles| pixels % side == 0 && (1..=MAX_TILES).contains(tiles))
         };
         let size = |item: &Value| match item.as_array()?.as_slice() {
-            [height, width] => Some([tiles(height)?, tiles(width)?]),
+            [height, width] => {
+                let size = [tiles(height)?, tiles(width)?];
+                let pixels = size.iter().try_fold(1usize, |all, tiles| all.checked_mul(tiles * side));
+                pixels.filter(|pixels| *pixels <= MAX_PIXELS).map(|_| size)
+            }
             _ => None,
         };
         let sizes = items.iter().map(|item| {
             size(item).ok_or_else(|| {
                 wrong(&format!(
-                    "height and width of 1 to {MAX_TILES} tiles of {side} pixels are expected, found {item}"
+                    "height and width of 1 to {MAX_TILES} tiles of {side} pixels are expected, {MAX_PIXELS} pixels at \
+                     most, found {item}"
                 ))
             })
         });
