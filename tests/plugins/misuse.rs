@@ -1,6 +1,6 @@
 //! What the compiler says to mistakes with the macros, and plug-ins linked into a program instead of loaded.
 
-use crate::workshop::{built, cargo, root, workshop, write};
+use crate::workshop::{built, cargo, files_of, root, workshop, write};
 use std::process::Command;
 
 const MANIFEST: &str = r#"[package]
@@ -113,9 +113,9 @@ fn two_plug_ins_can_be_linked_into_one_program() {
     let one = krate("one-for-all", "lib.rs", &core(""), &one);
     // Without the library file, which has one name whatever the features, and which another test may be loading.
     let (library, larger) = (workshop().join("src/larger"), workshop().join("src/larger-linked"));
-    for file in ["Cargo.toml", "src/lib.rs"] {
-        let text = std::fs::read_to_string(library.join(file)).unwrap();
-        write(&larger.join(file), &text.replace(r#"["cdylib", "rlib"]"#, r#"["rlib"]"#));
+    for file in files_of(&library) {
+        let text = std::fs::read_to_string(library.join(&file)).unwrap();
+        write(&larger.join(&file), &text.replace(r#"["cdylib", "rlib"]"#, r#"["rlib"]"#));
     }
     let dependencies = format!(
         "{}\none-for-all = {{ path = '{}' }}\nlarger = {{ path = '{}', default-features = false }}",

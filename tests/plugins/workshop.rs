@@ -119,7 +119,8 @@ fn compile(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
     library
 }
 
-fn files_of(folder: &Path) -> Vec<PathBuf> {
+/// Files of a crate, without what it was built into.
+pub(crate) fn files_of(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
