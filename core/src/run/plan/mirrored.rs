@@ -44,6 +44,10 @@ impl Mirror<'_> {
         Ok(questions
             .iter()
             .map(|question| {
+                // What names no structure has its truth in words: nobody here could turn them.
+                if question.structures.is_empty() {
+                    return None;
+                }
                 let structures: Vec<String> =
                     question.structures.iter().map(|name| swap_sides(name)).collect();
                 let found =

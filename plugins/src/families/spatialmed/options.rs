@@ -39,8 +39,10 @@ impl Choice {
 pub(super) enum Place {
     /// The option with the nearest value.
     Nearest,
-    /// Ranges between ascending limits.
+    /// Ranges between ascending limits that were drawn around the truth.
     Ranges(Vec<f64>),
+    /// Ranges between ascending limits that are the same for every patient.
+    Limits(Vec<f64>),
     /// "yes" above the limit; the first option is "yes".
     Above(f64),
 }
@@ -55,7 +57,7 @@ impl Place {
                 .filter_map(|(place, option)| Some((place, (option.value? - number).abs())))
                 .min_by(|(_, a), (_, b)| a.total_cmp(b))
                 .map(|(place, _)| place),
-            Self::Ranges(limits) => Some(limits.iter().filter(|limit| number >= **limit).count()),
+            Self::Ranges(limits) | Self::Limits(limits) => Some(limits.iter().filter(|limit| number >= **limit).count()),
             Self::Above(limit) => Some(usize::from(number <= *limit)),
         }
     }

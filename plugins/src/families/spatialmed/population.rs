@@ -2,7 +2,7 @@
 
 use super::body::{Body, Measure};
 use super::draft::Textbook;
-use super::options::Choice;
+use super::options::{Choice, Place};
 use situs_core::prelude::*;
 use std::collections::HashMap;
 
@@ -139,9 +139,12 @@ impl<'a> Population<'a> {
                 let numbers: Vec<f64> = tuples.iter().map(|tuple| number(tuple)).collect();
                 let Some(median) = median(numbers.clone()) else { return Verdict::Unknown };
                 let told = place.of(median, options);
-                // Options are made around each patient's own number: the reader is as far off theirs as the median is.
                 let scale = number(&own) * median;
-                let tells = |theirs: &&f64| place.of(scale / **theirs, options) == Some(truth);
+                let tells = |theirs: &&f64| match place {
+                    Place::Limits(_) => place.of(**theirs, options) == told,
+                    // Options are made around each patient's own number: the reader is as far off theirs as the median is.
+                    _ => place.of(scale / **theirs, options) == Some(truth),
+                };
                 let right = numbers.iter().filter(tells).count() + usize::from(told == Some(truth));
                 if right as f64 >= self.trivial_from * (numbers.len() + 1) as f64 {
                     return Verdict::Trivial;

@@ -123,7 +123,7 @@ impl Drafter<'_> {
             return Err(Refusal::Rule("truth near an edge of its range"));
         }
         let texts: Vec<String> = SHARES.iter().map(|limit| format!("{limit:.0} %")).collect();
-        let textbook = Textbook::Median(Box::new(share_of), Place::Ranges(SHARES.to_vec()));
+        let textbook = Textbook::Median(Box::new(share_of), Place::Limits(SHARES.to_vec()));
         Ok(Draft::choice(vec![a, b], range_options(&texts, &SHARES), rank, textbook)
             .with("A", self.display(a))
             .with("B", self.display(b))
@@ -197,7 +197,7 @@ impl Drafter<'_> {
             return Err(Refusal::Rule("ratio outside the drawn range"));
         }
         let texts: Vec<String> = ["0.5", "1", "2"].map(str::to_owned).to_vec();
-        let textbook = Textbook::Median(Box::new(ratio_of), Place::Ranges(RATIOS.to_vec()));
+        let textbook = Textbook::Median(Box::new(ratio_of), Place::Limits(RATIOS.to_vec()));
         Ok(Draft::choice(vec![a, b], range_options(&texts, &RATIOS), rank, textbook)
             .with("A", self.display(a))
             .with("B", self.display(b))
