@@ -146,7 +146,7 @@ const MALFORMED: [(&str, &str); 16] = [
     ("no-tensor", "expected one tensor, 0 came"),
     ("many", "more than 1 tensors in a reply"),
     ("stray-child", "a child handle that nobody asked for"),
-    ("missing", "is not implemented"),
+    ("missing", "it has no method"),
 ];
 
 fn picked(how: &str, rows: usize) -> Result<Vec<Pick>, Fault> {
@@ -221,7 +221,7 @@ fn a_metric_that_gives_nonsense_is_stopped() {
         ("null-value", "the reply of score cannot be read"),
         ("overflow", "the reply of score cannot be read"),
         ("no-utf8", "the reply of score is no UTF-8"),
-        ("missing", "score is not implemented"),
+        ("missing", "it has no method score"),
         ("no-tensor", "the reply of score cannot be read"),
         ("empty-tensor", "more than 0 tensors in a reply"),
     ] {
@@ -294,7 +294,7 @@ fn families_renderers_and_data_sets_that_give_nonsense_are_stopped() {
         ("nothing", "asks to be lent nothing"),
         ("both", "must give one of `questions`, `needs` and `lend`"),
         ("no-utf8", "the reply of ask is no UTF-8"),
-        ("missing", "ask is not implemented"),
+        ("missing", "it has no method ask"),
     ] {
         let family = build::<dyn QuestionFamily>(how).unwrap();
         says(crate::same::asked(&*family, &media, &Replies::default(), 0), Kind::Family, words);

@@ -75,7 +75,7 @@ impl Handle {
                 Ok((handle, resolved))
             }
             (Called::Done, None) => Err(row.broken("create gave a null handle")),
-            (Called::Missing, _) => Err(row.broken("create is not implemented")),
+            (Called::Missing, _) => Err(row.broken("it has no method create")),
         }
     }
 
@@ -179,7 +179,7 @@ impl Handle {
 
     /// The fault for a method that must not be missing.
     pub(super) fn missing(&self, method: &str) -> Fault {
-        self.row.broken(&format!("{method} is not implemented"))
+        self.row.broken(&format!("it has no method {method}"))
     }
 }
 
